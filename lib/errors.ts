@@ -38,11 +38,11 @@ type Thrower<Row> = Row extends ErrorRow<infer Facts> ? (facts: Facts, cause?: u
 export function defineErrors<Table extends Record<string, ErrorRow<any>>>(
   table: Table,
 ): { readonly [Code in keyof Table]: Thrower<Table[Code]> } {
-  const build = ([code, row]: [string, ErrorRow<unknown>]) => [
-    code,
-    (facts: unknown, cause?: unknown) => new CodedError(code, row.message(facts), row.todo, cause),
-  ];
-  return Object.fromEntries(Object.entries(table).map(build as never)) as never;
+  const builders: Record<string, unknown> = {};
+  for (const [code, row] of Object.entries(table)) {
+    builders[code] = (facts: unknown, cause?: unknown) => new CodedError(code, row.message(facts), row.todo, cause);
+  }
+  return builders as { readonly [Code in keyof Table]: Thrower<Table[Code]> };
 }
 
 /** What a person reads at the end of a failed command: the message, what to do, and the code. */
