@@ -1,0 +1,34 @@
+/** Time as a value to pass in, so that back-off, ages and time-outs are tested without waiting. */
+export interface Clock {
+  /** Milliseconds; only differences mean something. Never goes back. */
+  now(): number;
+  /** Runs `callback` once after `delayMs`; the returned function cancels it. */
+  schedule(delayMs: number, callback: () => void): () => void;
+}
+
+/** Node runs a timer with a longer delay at once, which would turn "in a month" into "now, for ever". */
+const longestTimerMs = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  schedule(delayMs, callback) {
+    const timer = setTimeout(callback, Math.min(Math.max(0, delayMs), longestTimerMs));
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves after `delayMs`; rejects with the signal's reason as soon as it aborts. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = (): void => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const cancel = clock.schedule(delayMs, () => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}

@@ -1,0 +1,132 @@
+/**
+ * HTTP/2 to one API server.
+ *
+ * - Requests and streams have connections of their own: a watch is a stream that stays, and a server allows about 100
+ *   of them per connection; further connections are opened as needed, and a request never waits behind watches.
+ * - Every connection is pinged. One from which nothing comes for two and a half pings (a half-open socket, a stopped
+ *   server) is destroyed, so its requests fail and its watches are opened again.
+ */
+import { buildConnector, Pool } from "undici";
+import { type Clock, systemClock } from "./clock.ts";
+import type { ClusterConfig } from "./config.ts";
+import { exchange, type HttpResponse, type HttpStream, openStream } from "./dispatch.ts";
+import {
+  compose,
+  type HttpRequest,
+  type Interceptor,
+  type RequestInfo,
+  withHeaders,
+  withObserver,
+  withPathPrefix,
+  withRetry,
+  withToken,
+} from "./interceptors.ts";
+
+export type { HttpResponse, HttpStream } from "./dispatch.ts";
+export type { HttpRequest, RequestInfo } from "./interceptors.ts";
+
+export interface TransportStats {
+  /** Open connections for requests and for streams. */
+  requestConnections: number;
+  streamConnections: number;
+  /** Running now. */
+  requests: number;
+  streams: number;
+}
+
+export interface Transport {
+  /** Resolves with any answer, also 4xx and 5xx; rejects with a KubeError when there is none. */
+  request(request: HttpRequest): Promise<HttpResponse>;
+  /** Not retried: a watch knows better how to go on. */
+  stream(request: HttpRequest): Promise<HttpStream>;
+  stats(): TransportStats;
+  /** Ends everything that still runs. */
+  close(): Promise<void>;
+}
+
+export interface TransportOptions {
+  userAgent?: string;
+  onRequest?: (info: RequestInfo) => void;
+  /** Default 10 s. */
+  pingIntervalMs?: number;
+  /** Unencrypted HTTP/2 for an `http://` server that is known to speak it, as the fake one of the tests. */
+  h2c?: boolean;
+  clock?: Clock;
+  random?: () => number;
+}
+
+const retry = { attempts: 4, baseDelayMs: 100, maxRetryAfterMs: 5_000 };
+/** Shorter would mean a new TLS handshake in front of the next change. Dead connections are found by ping. */
+const idleConnectionMs = 600_000;
+
+export function createTransport(config: ClusterConfig, options: TransportOptions = {}): Transport {
+  const { clock = systemClock, random = Math.random, userAgent = "dynamic-mode" } = options;
+  const requests = createPool(config, options);
+  const streams = createPool(config, options);
+  const prefix = new URL(config.server).pathname.replace(/\/$/, "");
+  const common: Interceptor[] = [
+    ...(prefix === "" ? [] : [withPathPrefix(prefix)]),
+    withHeaders({ accept: "application/json", "user-agent": userAgent }),
+    ...(config.token === undefined ? [] : [withToken(config.token)]),
+    ...(options.onRequest === undefined ? [] : [withObserver(clock, options.onRequest)]),
+  ];
+  return {
+    request: compose((request: HttpRequest) => exchange(requests, request), withRetry(clock, random, retry), ...common),
+    stream: compose((request: HttpRequest) => openStream(streams, request), ...common),
+    stats: () => ({
+      requestConnections: requests.stats.connected,
+      streamConnections: streams.stats.connected,
+      requests: requests.stats.running,
+      streams: streams.stats.running,
+    }),
+    close: async () => {
+      await Promise.all([requests.destroy(), streams.destroy()]);
+    },
+  };
+}
+
+function createPool(config: ClusterConfig, options: TransportOptions): Pool {
+  const pingInterval = options.pingIntervalMs ?? 10_000;
+  // Spread, because undici's types name this option in one place only.
+  const protocol = { allowH2: true, ...(options.h2c === true ? { useH2c: true } : {}) };
+  const connect = buildConnector({
+    ...protocol,
+    timeout: 10_000,
+    ...(config.ca === undefined ? {} : { ca: config.ca }),
+    ...(config.cert === undefined ? {} : { cert: config.cert }),
+    ...(config.key === undefined ? {} : { key: config.key }),
+    ...(config.serverName === undefined ? {} : { servername: config.serverName }),
+  });
+  return new Pool(new URL(config.server).origin, {
+    ...protocol,
+    keepAliveTimeout: idleConnectionMs,
+    keepAliveMaxTimeout: idleConnectionMs,
+    h2Options: { pingInterval },
+    connect: (connectOptions, callback) =>
+      connect(connectOptions, (...result) => {
+        if (result[0] === null) destroyWhenSilent(result[1], pingInterval);
+        callback(...result);
+      }),
+  });
+}
+
+interface Socket {
+  readonly bytesRead: number;
+  destroy(error: Error): unknown;
+  once(event: "close", listener: () => void): unknown;
+}
+
+/**
+ * Counts looks at the socket instead of time: after this process itself was stopped for a while, all overdue looks
+ * count as one, and a healthy connection survives.
+ */
+function destroyWhenSilent(socket: Socket, pingIntervalMs: number): void {
+  let lastBytes = socket.bytesRead;
+  let silentLooks = 0;
+  const timer = setInterval(() => {
+    silentLooks = socket.bytesRead === lastBytes ? silentLooks + 1 : 0;
+    lastBytes = socket.bytesRead;
+    if (silentLooks >= 5) socket.destroy(new Error("the API server does not answer pings"));
+  }, pingIntervalMs / 2).unref();
+  socket.once("close", () => clearInterval(timer));
+}
