@@ -1,0 +1,196 @@
+/**
+ * Runs flights: untrusted programs, each in a fresh state, with no network, files, clock or environment of their own.
+ *
+ * A pool of worker threads. Each run has one to itself; while a flight looks something up, its worker waits.
+ * Promises: a run ends within its time-out (and 100 ms, where its thread has to be terminated); its memory is bounded;
+ * nothing that it does is seen by the next.
+ */
+import { availableParallelism } from "node:os";
+import { quickjsModule } from "./assets.ts";
+import { goDuration } from "./duration.ts";
+import { errors } from "./errors.ts";
+import type { FlightModule } from "./loader.ts";
+import type { LookupAnswer, LookupRequest, RestMappingAnswer } from "./lookup.ts";
+import type { Failure, Question } from "./protocol.ts";
+import { SandboxWorker } from "./sandbox-worker.ts";
+
+export type { FlightModule } from "./loader.ts";
+export type { LookupAnswer, LookupRequest, RestMapping, RestMappingAnswer } from "./lookup.ts";
+
+export interface FlightRun {
+  readonly module: FlightModule;
+  readonly stdin: string;
+  readonly args: readonly string[];
+  /** All of the flight's environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Covers everything but the wait for a free worker; undefined: no limit. */
+  readonly timeoutMs: number | undefined;
+  /** Heap of the flight. 0: the engine's default. A JavaScript flight gets between 16 and 2048. */
+  readonly maxMemoryMib: number;
+  /** A rejection ends the run with the same error. */
+  lookup(request: LookupRequest): Promise<LookupAnswer>;
+  restMapping?(apiVersion: string, kind: string): Promise<RestMappingAnswer>;
+}
+
+export interface FlightResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** From the start in the worker to the end, lookups included. */
+  readonly milliseconds: number;
+}
+
+export interface SandboxStats {
+  readonly workers: number;
+  readonly running: number;
+  readonly queued: number;
+  /** Workers that had to be terminated or died. */
+  readonly lost: number;
+}
+
+export interface Sandbox {
+  /**
+   * @throws FLIGHT_BAD_MODULE, FLIGHT_KIND_UNSUPPORTED, FLIGHT_FAILED, FLIGHT_TIMEOUT, FLIGHT_OUT_OF_MEMORY,
+   *   FLIGHT_OUTPUT_TOO_LARGE, FLIGHT_CRASHED, FLIGHT_SANDBOX_CLOSED; the signal's reason when aborted
+   */
+  run(run: FlightRun, signal?: AbortSignal): Promise<FlightResult>;
+  stats(): SandboxStats;
+  /** Ends running flights with FLIGHT_SANDBOX_CLOSED. */
+  close(): Promise<void>;
+}
+
+export interface SandboxOptions {
+  /** Flights that run at a time. */
+  readonly workers?: number;
+}
+
+export function createSandbox(options: SandboxOptions = {}): Sandbox {
+  return new Pool(options.workers ?? Math.min(8, Math.max(2, availableParallelism())));
+}
+
+/** A JavaScript flight's heap where the Airway says nothing. */
+const defaultMemoryMib = 256;
+
+class Pool implements Sandbox {
+  readonly #size: number;
+  readonly #workers = new Set<SandboxWorker>();
+  readonly #idle = new Set<SandboxWorker>();
+  /** Runs that wait for a worker, first come first served. */
+  readonly #waiting: PromiseWithResolvers<void>[] = [];
+  #running = 0;
+  #lost = 0;
+  #closed = false;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  async run(run: FlightRun, signal?: AbortSignal): Promise<FlightResult> {
+    const quickjs = await quickjsModule();
+    await this.#turn(signal);
+    try {
+      signal?.throwIfAborted();
+      return await this.#runOn(this.#take(run.module.digest, quickjs), run, signal);
+    } finally {
+      this.#running -= 1;
+      this.#waiting.shift()?.resolve();
+    }
+  }
+
+  stats(): SandboxStats {
+    return { workers: this.#workers.size, running: this.#running, queued: this.#waiting.length, lost: this.#lost };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { reject } of this.#waiting.splice(0)) reject(errors.FLIGHT_SANDBOX_CLOSED({}));
+    await Promise.all([...this.#workers].map(worker => worker.stop({ code: "FLIGHT_CRASHED", why: "closed" })));
+  }
+
+  async #runOn(worker: SandboxWorker, run: FlightRun, signal: AbortSignal | undefined): Promise<FlightResult> {
+    const abort = () => void worker.stop({ code: "FLIGHT_CRASHED", why: "cancelled" });
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      const { outcome, milliseconds } = await worker.run({
+        ...run,
+        maxMemoryMib: run.maxMemoryMib || defaultMemoryMib,
+        answer: question => answer(run, question),
+      });
+      if (outcome.ok) return { ...outcome.output, milliseconds };
+      signal?.throwIfAborted();
+      throw this.#closed ? errors.FLIGHT_SANDBOX_CLOSED({}) : errorOf(outcome.failure, run);
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      this.#giveBack(worker);
+    }
+  }
+
+  /** Resolves when one of `size` turns is free and taken. */
+  async #turn(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#closed) throw errors.FLIGHT_SANDBOX_CLOSED({});
+    if (this.#running >= this.#size) await this.#wait(signal);
+    this.#running += 1;
+  }
+
+  async #wait(signal: AbortSignal | undefined): Promise<void> {
+    const turn = Promise.withResolvers<void>();
+    const abort = () => {
+      const at = this.#waiting.indexOf(turn);
+      if (at >= 0) this.#waiting.splice(at, 1);
+      turn.reject(signal?.reason);
+    };
+    this.#waiting.push(turn);
+    signal?.addEventListener("abort", abort, { once: true });
+    await turn.promise.finally(() => signal?.removeEventListener("abort", abort));
+  }
+
+  /** An idle worker, if possible one that has the module ready; else a new one. */
+  #take(digest: string, quickjs: WebAssembly.Module): SandboxWorker {
+    for (const worker of this.#idle) if (!worker.usable) this.#drop(worker);
+    const idle = [...this.#idle].find(worker => worker.has(digest)) ?? this.#idle.values().next().value;
+    const worker = idle ?? new SandboxWorker(quickjs);
+    this.#idle.delete(worker);
+    this.#workers.add(worker);
+    return worker;
+  }
+
+  #giveBack(worker: SandboxWorker): void {
+    if (worker.usable) this.#idle.add(worker);
+    else this.#drop(worker);
+  }
+
+  #drop(worker: SandboxWorker): void {
+    this.#idle.delete(worker);
+    this.#workers.delete(worker);
+    this.#lost += 1;
+  }
+}
+
+async function answer(run: FlightRun, question: Question): Promise<string> {
+  if (question.type === "lookup") return JSON.stringify(await run.lookup(question.request));
+  const answered: RestMappingAnswer = (await run.restMapping?.(question.apiVersion, question.kind)) ?? {
+    state: "error",
+    message: "kinds cannot be mapped here",
+  };
+  return JSON.stringify(answered);
+}
+
+function errorOf(failure: Failure, run: FlightRun): Error {
+  switch (failure.code) {
+    case "FLIGHT_BAD_MODULE":
+      return errors.FLIGHT_BAD_MODULE(failure);
+    case "FLIGHT_KIND_UNSUPPORTED":
+      return errors.FLIGHT_KIND_UNSUPPORTED(failure);
+    case "FLIGHT_FAILED":
+      return errors.FLIGHT_FAILED(failure);
+    case "FLIGHT_TIMEOUT":
+      return errors.FLIGHT_TIMEOUT({ limit: goDuration(run.timeoutMs ?? 0) });
+    case "FLIGHT_OUT_OF_MEMORY":
+      return errors.FLIGHT_OUT_OF_MEMORY(failure);
+    case "FLIGHT_OUTPUT_TOO_LARGE":
+      return errors.FLIGHT_OUTPUT_TOO_LARGE(failure);
+    case "FLIGHT_CRASHED":
+      return errors.FLIGHT_CRASHED(failure);
+  }
+}

@@ -1,0 +1,31 @@
+/** What each kind of flight brings to a worker. Nothing of one run is left for the next. */
+import type { Failure, Output, Question } from "../protocol.ts";
+
+/** A run that did not end with an output. */
+export class RunFailure extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.code);
+    this.failure = failure;
+  }
+}
+
+export interface EngineRun {
+  readonly digest: string;
+  /** Absent: the engine has kept what it made of them under `digest`. */
+  readonly bytes: Uint8Array | undefined;
+  readonly stdin: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly maxMemoryMib: number;
+  /** `performance.now()` value; Infinity: no limit. */
+  readonly deadline: number;
+  /** Blocks until the host has answered; JSON text. Throws RunFailure when the run is over. */
+  ask(question: Question): string;
+}
+
+export interface Engine {
+  /** @throws RunFailure */
+  run(run: EngineRun): Promise<Output>;
+  forget(digest: string): void;
+}

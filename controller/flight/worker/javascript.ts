@@ -1,0 +1,170 @@
+/**
+ * JavaScript flights.
+ *
+ * The module is an ES module whose default export is called once per run with
+ * `{ stdin, args, env, lookup(request), restMapping(apiVersion, kind) }` and returns stdout as a string, or
+ * `{ exitCode?, stdout?, stderr? }`. It is evaluated once; each run begins from the memory as it was then.
+ */
+import type { QuickJSHandle } from "quickjs-emscripten-core";
+import { maxOutput, maxStderr, type Output, type Question } from "../protocol.ts";
+import { type Engine, type EngineRun, RunFailure } from "./engine.ts";
+import { type GuestError, type GuestHost, Machine, type Snapshot } from "./machine.ts";
+
+/** The name that the guest's stack traces give the bundle. */
+export const bundleName = "flight.js";
+
+interface Evaluated {
+  readonly memory: Snapshot;
+  readonly entry: QuickJSHandle;
+}
+
+interface Session {
+  readonly machine: Machine;
+  readonly host: RunHost;
+  /** The memory before any flight was evaluated. */
+  readonly base: Snapshot;
+  readonly flights: Map<string, Evaluated>;
+}
+
+export function createJavaScriptEngine(quickjs: WebAssembly.Module): Engine {
+  const sources = new Map<string, string>();
+  let session: Promise<Session> | undefined = startSession(quickjs);
+
+  return {
+    async run(run) {
+      if (run.bytes) sources.set(run.digest, new TextDecoder().decode(run.bytes));
+      session ??= startSession(quickjs);
+      const current = await session;
+      let clean = false;
+      try {
+        const output = runFlight(current, run, sources.get(run.digest) ?? "");
+        clean = true;
+        return output;
+      } catch (error) {
+        clean = error instanceof RunFailure;
+        throw clean ? error : trapped(error);
+      } finally {
+        // What V8 threw through QuickJS's frames leaves a stack pointer that a restored memory does not mend.
+        if (!clean || current.machine.oversized) session = undefined;
+      }
+    },
+    forget(digest) {
+      sources.delete(digest);
+      session?.then(({ flights }) => flights.delete(digest));
+    },
+  };
+}
+
+async function startSession(quickjs: WebAssembly.Module): Promise<Session> {
+  const host = new RunHost();
+  const machine = await Machine.create(quickjs, host);
+  return { machine, host, base: machine.snapshot(), flights: new Map() };
+}
+
+function runFlight(session: Session, run: EngineRun, source: string): Output {
+  const { machine, host } = session;
+  host.begin(run);
+  machine.limitTo(run.maxMemoryMib);
+  const limitMib = machine.limitMib;
+  const flight = session.flights.get(run.digest) ?? evaluate(session, run.digest, source, limitMib);
+  machine.restore(flight.memory);
+  const result = machine.invoke(flight.entry, JSON.stringify({ stdin: run.stdin, args: run.args, env: run.env }));
+  if ("error" in result) throw host.failureOf(result.error, limitMib);
+  return host.output();
+}
+
+function evaluate(session: Session, digest: string, source: string, limitMib: number): Evaluated {
+  const { machine, host, base, flights } = session;
+  machine.restore(base);
+  const result = machine.evaluate(source, bundleName);
+  if ("error" in result) throw host.failureOf(result.error, limitMib);
+  if (!machine.isFunction(result.value)) {
+    throw new RunFailure({ code: "FLIGHT_BAD_MODULE", why: "it has no default export that is a function" });
+  }
+  const flight = { memory: machine.snapshot(), entry: result.value };
+  flights.set(digest, flight);
+  return flight;
+}
+
+/** The guest's view of one run. */
+class RunHost implements GuestHost {
+  #run: EngineRun | undefined;
+  #stderr = "";
+  #output: Output | undefined;
+  #stopped: RunFailure | undefined;
+
+  begin(run: EngineRun): void {
+    this.#run = run;
+    this.#stderr = "";
+    this.#output = undefined;
+    this.#stopped = undefined;
+  }
+
+  write(text: string): void {
+    if (this.#stderr.length < maxStderr) this.#stderr = (this.#stderr + text).slice(0, maxStderr);
+  }
+
+  ask(text: string): string {
+    if (!this.#run) throw new Error("no flight is running");
+    try {
+      return this.#run.ask(questionOf(text));
+    } catch (error) {
+      if (error instanceof RunFailure) this.#stopped = error;
+      throw error;
+    }
+  }
+
+  done(exitCode: number, stdout: string, stderr: string): void {
+    if (!Number.isInteger(exitCode)) throw new TypeError("exitCode is no integer");
+    this.write(stderr);
+    if (stdout.length > maxOutput) {
+      this.#stopped = new RunFailure({ code: "FLIGHT_OUTPUT_TOO_LARGE", size: stdout.length, limit: maxOutput });
+      return;
+    }
+    this.#output = { exitCode, stdout, stderr: this.#stderr };
+  }
+
+  interrupted(): boolean {
+    if (this.#run && performance.now() >= this.#run.deadline)
+      this.#stopped ??= new RunFailure({ code: "FLIGHT_TIMEOUT" });
+    return this.#stopped !== undefined;
+  }
+
+  output(): Output {
+    if (this.#stopped) throw this.#stopped;
+    if (!this.#output) throw new RunFailure({ code: "FLIGHT_FAILED", what: "it ended without an output" });
+    return this.#output;
+  }
+
+  failureOf(error: GuestError, limitMib: number): RunFailure {
+    if (this.#stopped) return this.#stopped;
+    if (error.outOfMemory) return new RunFailure({ code: "FLIGHT_OUT_OF_MEMORY", limitMib });
+    const headline = [error.name, error.message].filter(text => text !== "").join(": ") || "it threw";
+    const lines = [headline, error.stack.trimEnd(), this.#stderr.trimEnd()];
+    return new RunFailure({ code: "FLIGHT_FAILED", what: lines.filter(text => text !== "").join("\n") });
+  }
+}
+
+/** The guest's question; what it left out or mistyped is an empty string, which no object answers to. */
+function questionOf(text: string): Question {
+  const body: unknown = JSON.parse(text);
+  const field = (from: unknown, key: string): string => {
+    const value = typeof from === "object" && from !== null ? Reflect.get(from, key) : undefined;
+    return typeof value === "string" ? value : "";
+  };
+  if (field(body, "type") === "rest-mapping") {
+    return { type: "rest-mapping", apiVersion: field(body, "apiVersion"), kind: field(body, "kind") };
+  }
+  const asked: unknown = typeof body === "object" && body !== null ? Reflect.get(body, "request") : undefined;
+  const [apiVersion, kind, namespace, name] = ["apiVersion", "kind", "namespace", "name"].map(key => field(asked, key));
+  return {
+    type: "lookup",
+    request: { apiVersion: apiVersion ?? "", kind: kind ?? "", namespace: namespace ?? "", name: name ?? "" },
+  };
+}
+
+/** What V8 itself threw while it ran QuickJS. */
+function trapped(error: unknown): RunFailure {
+  if (error instanceof RangeError) return new RunFailure({ code: "FLIGHT_FAILED", what: "stack overflow" });
+  return new RunFailure({ code: "FLIGHT_CRASHED", why: error instanceof Error ? error.message : String(error) });
+}
