@@ -1,0 +1,113 @@
+/**
+ * What a flight printed → stages of objects (contract §3.2).
+ *
+ * Accepted, as YAML or JSON: one object; several YAML documents; a list of objects (one stage); a list of lists (stages
+ * in their order). `[]` is a valid empty release. Deliberate differences from yoke, whose parser stops silently at the
+ * first document that it cannot read: nothing is skipped, and what is wrong is named with its position.
+ */
+import { isScalar, parseAllDocuments, type Tags } from "yaml";
+import { groupKind, type KubeObject } from "../kube/object.ts";
+import { errors } from "./errors.ts";
+import { checkObject, describe } from "./outputObject.ts";
+
+/** In characters. The sandbox has its own, lower bound; this one protects the parser. */
+const largestOutput = 32 * 1024 * 1024;
+const mostObjects = 10_000;
+/** Deeper than any manifest; so that no function that walks objects can be driven out of stack. */
+const deepest = 100;
+
+/** @throws RELEASE_OUTPUT_… and RELEASE_OBJECT_INVALID, with the position of what is wrong. */
+export function parseOutput(stdout: string): KubeObject[][] {
+  if (stdout.length > largestOutput)
+    throw errors.RELEASE_OUTPUT_TOO_LARGE({ what: "characters", limit: largestOutput });
+  if (stdout.trim() === "") throw errors.RELEASE_OUTPUT_EMPTY({});
+  const stages = stagesOf(decode(stdout));
+  const count = stages.reduce((sum, stage) => sum + stage.length, 0);
+  if (count > mostObjects) throw errors.RELEASE_OUTPUT_TOO_LARGE({ what: "objects", limit: mostObjects });
+  return stages.flatMap(definitionsFirst).filter(stage => stage.length > 0);
+}
+
+/** One value per document; JSON is one document. */
+function decode(stdout: string): unknown[] {
+  const documents = decodeJson(stdout) ?? decodeYaml(stdout);
+  if (documents.length === 0) throw errors.RELEASE_OUTPUT_EMPTY({});
+  if (documents.some(isTooDeep)) throw errors.RELEASE_OUTPUT_TOO_LARGE({ what: "levels of nesting", limit: deepest });
+  return documents;
+}
+
+/** undefined when it is not JSON, as then it may be YAML. */
+function decodeJson(stdout: string): unknown[] | undefined {
+  if (!/^\s*[[{]/.test(stdout)) return undefined;
+  try {
+    return [JSON.parse(stdout)];
+  } catch {
+    return undefined;
+  }
+}
+
+function decodeYaml(stdout: string): unknown[] {
+  try {
+    return parseAllDocuments(stdout, { version: "1.1", customTags: kubernetesTags, logLevel: "error" }).flatMap(
+      document => {
+        const [problem] = document.errors;
+        if (problem !== undefined) throw problem;
+        return isBlank(document.contents) ? [] : [document.toJS({ maxAliasCount: mostAliases }) as unknown];
+      },
+    );
+  } catch (cause) {
+    // Only the first line: the following ones quote the output, which may hold a secret.
+    const [why = ""] = cause instanceof Error ? cause.message.split("\n") : [];
+    throw errors.RELEASE_OUTPUT_UNREADABLE({ why });
+  }
+}
+
+/** Against documents that grow without bound by repeating an anchor. */
+const mostAliases = 100;
+
+/**
+ * YAML as Kubernetes reads it: 1.1, so that `0644` is octal and `on` is true, but without its dates, times and binary,
+ * which stay text (sigs.k8s.io/yaml).
+ */
+function kubernetesTags(tags: Tags): Tags {
+  const text = ["timestamp", "binary", "omap", "pairs", "set"].map(name => `tag:yaml.org,2002:${name}`);
+  return tags.filter(tag => typeof tag === "string" || !(text.includes(tag.tag) || tag.format === "TIME"));
+}
+
+/** Nothing but comments between two separators is no document; a written `null` is one, and is refused later. */
+function isBlank(contents: unknown): boolean {
+  return contents === null || (isScalar(contents) && contents.value === null && contents.source === "");
+}
+
+function stagesOf(documents: unknown[]): KubeObject[][] {
+  const [only] = documents;
+  if (documents.length > 1) return [checkStage(documents, 1)];
+  if (!Array.isArray(only)) return [checkStage([only], 1)];
+  if (!only.some(Array.isArray)) return [checkStage(only, 1)];
+  return only.map((stage: unknown, at) => {
+    if (!Array.isArray(stage)) throw errors.RELEASE_OUTPUT_SHAPE({ where: `stage ${at + 1}`, found: describe(stage) });
+    return checkStage(stage, at + 1);
+  });
+}
+
+function checkStage(stage: readonly unknown[], number: number): KubeObject[] {
+  return stage.map((value, at) => checkObject(value, `stage ${number}, object ${at + 1}`));
+}
+
+/** Namespaces and CustomResourceDefinitions become a stage of their own, because others need them to exist. */
+function definitionsFirst(stage: KubeObject[]): KubeObject[][] {
+  return [stage.filter(isDefinition), stage.filter(object => !isDefinition(object))];
+}
+
+function isDefinition(object: KubeObject): boolean {
+  const gk = groupKind(object);
+  return gk === "Namespace" || gk === "CustomResourceDefinition.apiextensions.k8s.io";
+}
+
+function isTooDeep(root: unknown): boolean {
+  let level: unknown[] = [root];
+  for (let depth = 0; depth <= deepest; depth++) {
+    level = level.flatMap(value => (typeof value === "object" && value !== null ? Object.values(value) : []));
+    if (level.length === 0) return false;
+  }
+  return true;
+}

@@ -1,0 +1,79 @@
+/** One object of a flight's output: complete enough to be addressed, and without anything that is not plain data. */
+import type { KubeObject, ObjectMeta } from "../kube/object.ts";
+import { errors } from "./errors.ts";
+
+const apiVersionPattern = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const kindPattern = /^[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?$/;
+const namespacePattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+/** A name becomes a segment of a URL's path; what would leave it is refused, as the API server does. */
+const namePattern = /^(?!\.{1,2}$)[^/%\p{Cc}]{1,253}$/u;
+
+/**
+ * @param where for messages, such as `stage 2, object 3`
+ * @throws RELEASE_OUTPUT_SHAPE, RELEASE_OBJECT_INVALID
+ */
+export function checkObject(value: unknown, where: string): KubeObject {
+  if (!isRecord(value)) throw errors.RELEASE_OUTPUT_SHAPE({ where, found: describe(value) });
+  const { apiVersion, kind } = value;
+  if (typeof kind !== "string" || !kindPattern.test(kind)) throw invalid(where, "kind", missingOr(kind, "is no kind"));
+  const place = `${where} (${kind})`;
+  if (kind.endsWith("List") && Array.isArray(value["items"]))
+    throw invalid(place, "items", "are not expanded: return the objects instead of a List");
+  if (typeof apiVersion !== "string" || !apiVersionPattern.test(apiVersion))
+    throw invalid(place, "apiVersion", missingOr(apiVersion, "is no API version"));
+  return { ...value, apiVersion, kind, metadata: checkMetadata(value["metadata"], place) };
+}
+
+/** What a value is, without showing it. */
+export function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+function checkMetadata(value: unknown, where: string): ObjectMeta {
+  if (!isRecord(value)) throw invalid(where, "metadata", missingOr(value, "must be an object"));
+  const { name } = value;
+  if (name === undefined && value["generateName"] !== undefined)
+    throw invalid(where, "metadata.generateName", "is not supported: a release finds its objects again by name");
+  if (typeof name !== "string" || !namePattern.test(name))
+    throw invalid(where, "metadata.name", missingOr(name, "is no name"));
+  const metadata: ObjectMeta = { name };
+  const place = where.replace(/\)$/, ` ${name})`);
+  for (const [field, content] of Object.entries(value)) {
+    // Templates like to leave an empty `labels:` behind; it means nothing.
+    if (content === null || (field === "namespace" && content === "")) continue;
+    const problem = checks[field]?.(content);
+    if (problem !== undefined) throw invalid(place, `metadata.${field}`, problem);
+    Object.defineProperty(metadata, field, { value: content, writable: true, enumerable: true, configurable: true });
+  }
+  return metadata;
+}
+
+const checks: Record<string, (value: unknown) => string | undefined> = {
+  namespace: value =>
+    typeof value === "string" && namespacePattern.test(value) ? undefined : "is no name of a namespace",
+  labels: textMap,
+  annotations: textMap,
+  finalizers: value => (Array.isArray(value) ? undefined : "must be a list"),
+  ownerReferences: value =>
+    Array.isArray(value) && value.every(isRecord) ? undefined : "must be a list of references",
+};
+
+function textMap(value: unknown): string | undefined {
+  if (!isRecord(value)) return "must be an object";
+  const odd = Object.entries(value).find(([, content]) => typeof content !== "string");
+  return odd === undefined ? undefined : `["${odd[0]}"] must be a string, not ${describe(odd[1])}`;
+}
+
+function missingOr(value: unknown, problem: string): string {
+  return value === undefined || value === null || value === "" ? "is missing" : problem;
+}
+
+function invalid(where: string, path: string, problem: string): Error {
+  return errors.RELEASE_OBJECT_INVALID({ where, path, problem });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

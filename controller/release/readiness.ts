@@ -1,0 +1,236 @@
+/**
+ * Whether a live object has become what was asked for, told from the object alone (contract §2.4).
+ *
+ * Deliberate differences from yoke: replica counts are held against `spec.replicas`; a ReplicaSet needs no
+ * `updatedReplicas`, which it does not have; a finished Pod is ready; a Service is ready when it exists, because yoke's
+ * EndpointSlice check says nothing of the endpoints and is never true for ExternalName; and any custom resource that
+ * reports a `Ready` condition is believed.
+ */
+import { groupKind, type KubeObject, parseApiVersion } from "../kube/object.ts";
+import { title } from "./normalise.ts";
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** One line for a condition, such as `Deployment default/nginx: 1 of 2 replicas updated`. */
+  readonly reason: string;
+  /** Will not become ready by waiting. */
+  readonly failed?: boolean;
+}
+
+/** What is still missing; undefined when nothing is. */
+type Gap = string | { readonly failure: string } | undefined;
+type Rule = (object: Live) => Gap;
+
+/** A live object with its parts read leniently. */
+interface Live {
+  readonly metadata: { readonly generation: number };
+  readonly spec: Record<string, unknown>;
+  readonly status: Record<string, unknown>;
+}
+
+const rules: Record<string, Rule> = {
+  Namespace: live => (live.status["phase"] === "Active" ? undefined : `phase is ${text(live.status["phase"])}`),
+  Pod: pod,
+  "Deployment.apps": deployment,
+  "StatefulSet.apps": statefulSet,
+  "ReplicaSet.apps": live => notObserved(live) ?? replicaGap(live, ["replicas", "readyReplicas", "availableReplicas"]),
+  "DaemonSet.apps": daemonSet,
+  "Job.batch": job,
+  "CustomResourceDefinition.apiextensions.k8s.io": live =>
+    conditionGap(live, "Established") === undefined
+      ? undefined
+      : (negative(live, "NamesAccepted") ?? conditionGap(live, "Established")),
+  "Airway.yoke.cd": readyCondition,
+  "Flight.yoke.cd": readyCondition,
+  "ClusterFlight.yoke.cd": readyCondition,
+  // The operator that the demo stands on: a secret that was not fetched must be seen, also before it says so.
+  "ExternalSecret.external-secrets.io": readyCondition,
+  "SecretStore.external-secrets.io": readyCondition,
+  "ClusterSecretStore.external-secrets.io": readyCondition,
+};
+
+export function readiness(object: KubeObject): Readiness {
+  const gap = ruleOf(object)(live(object));
+  if (gap === undefined) return { ready: true, reason: `${title(object)}: ready` };
+  if (typeof gap === "string") return { ready: false, reason: `${title(object)}: ${gap}` };
+  return { ready: false, failed: true, reason: `${title(object)}: ${gap.failure}` };
+}
+
+/**
+ * Whether the object's status must be watched to know its readiness. False for most of Kubernetes' own kinds, such as
+ * Secret and ConfigMap, which are ready at once.
+ */
+export function readinessNeedsStatus(of: { apiVersion: string; kind: string }): boolean {
+  return Object.hasOwn(rules, groupKind(of)) || !isKubernetesGroup(parseApiVersion(of.apiVersion).group);
+}
+
+function ruleOf(object: KubeObject): Rule {
+  const gk = groupKind(object);
+  const rule = Object.hasOwn(rules, gk) ? rules[gk] : undefined;
+  if (rule !== undefined) return rule;
+  if (isInstance(object)) return readyCondition;
+  return isKubernetesGroup(parseApiVersion(object.apiVersion).group) ? atOnce : believed;
+}
+
+/** Groups without a dot and `*.k8s.io` are Kubernetes' own. */
+function isKubernetesGroup(group: string): boolean {
+  return !group.includes(".") || group.endsWith(".k8s.io");
+}
+
+/** Objects of a kind that an Airway defines are owned by it. */
+function isInstance(object: KubeObject): boolean {
+  return (object.metadata.ownerReferences ?? []).some(owner => groupKind(owner) === "Airway.yoke.cd");
+}
+
+function atOnce(): Gap {
+  return undefined;
+}
+
+function readyCondition(object: Live): Gap {
+  return conditionGap(object, "Ready");
+}
+
+/** A kind that nobody described: a `Ready` condition counts when it is there. */
+function believed(object: Live): Gap {
+  return conditionOf(object, "Ready") === undefined ? undefined : readyCondition(object);
+}
+
+function pod(object: Live): Gap {
+  if (object.status["phase"] === "Succeeded") return undefined;
+  if (object.status["phase"] === "Failed") return { failure: `failed: ${text(object.status["reason"] ?? "Error")}` };
+  return firstGap(["Initialized", "ContainersReady", "Ready"].map(type => conditionGap(object, type)));
+}
+
+function deployment(object: Live): Gap {
+  const gap =
+    notObserved(object) ??
+    replicaGap(object, ["updatedReplicas", "replicas", "readyReplicas", "availableReplicas"]) ??
+    conditionGap(object, "Available");
+  if (gap === undefined) return undefined;
+  return object.spec["paused"] === true ? `${gap}, and it is paused` : `${gap}${deadline(object)}`;
+}
+
+/** Says that Kubernetes has given up waiting; the Deployment may still come up, so it is no failure. */
+function deadline(object: Live): string {
+  return conditionOf(object, "Progressing")?.["reason"] === "ProgressDeadlineExceeded"
+    ? ", progress deadline exceeded"
+    : "";
+}
+
+function statefulSet(object: Live): Gap {
+  return (
+    notObserved(object) ?? updatedGap(object) ?? replicaGap(object, ["replicas", "readyReplicas", "availableReplicas"])
+  );
+}
+
+/** Pods below a partition, and all pods under OnDelete, are meant to stay as they are. */
+function updatedGap(object: Live): string | undefined {
+  const strategy = record(object.spec["updateStrategy"]);
+  if (strategy["type"] === "OnDelete") return undefined;
+  const wanted = Math.max(0, wantedReplicas(object) - count(record(strategy["rollingUpdate"])["partition"]));
+  const updated = count(object.status["updatedReplicas"]);
+  return updated >= wanted ? undefined : `${updated} of ${wanted} replicas updated`;
+}
+
+function daemonSet(object: Live): Gap {
+  const unobserved = notObserved(object);
+  if (unobserved !== undefined) return unobserved;
+  const wanted = count(object.status["desiredNumberScheduled"]);
+  const onDelete = record(object.spec["updateStrategy"])["type"] === "OnDelete";
+  const fields = {
+    currentNumberScheduled: "scheduled",
+    ...(onDelete ? {} : { updatedNumberScheduled: "updated" }),
+    numberReady: "ready",
+    numberAvailable: "available",
+  };
+  return firstGap(
+    Object.entries(fields).map(([field, word]) => {
+      const have = count(object.status[field]);
+      return have === wanted ? undefined : `${have} of ${wanted} pods ${word}`;
+    }),
+  );
+}
+
+function job(object: Live): Gap {
+  const failed = conditionOf(object, "Failed");
+  if (failed?.["status"] === "True") return { failure: `failed: ${text(failed["reason"] ?? failed["message"])}` };
+  if (conditionGap(object, "Complete") === undefined) return undefined;
+  return object.spec["suspend"] === true ? "suspended" : "not complete";
+}
+
+const replicaWords: Record<string, string> = {
+  replicas: "created",
+  updatedReplicas: "updated",
+  readyReplicas: "ready",
+  availableReplicas: "available",
+};
+
+function replicaGap(object: Live, fields: readonly string[]): string | undefined {
+  const wanted = wantedReplicas(object);
+  const field = fields.find(name => count(object.status[name]) !== wanted);
+  if (field === undefined) return undefined;
+  const have = count(object.status[field]);
+  return have > wanted
+    ? `${have - wanted} replicas more than the ${wanted} wanted`
+    : `${have} of ${wanted} replicas ${replicaWords[field] ?? field}`;
+}
+
+function wantedReplicas(object: Live): number {
+  const replicas = object.spec["replicas"];
+  return typeof replicas === "number" ? replicas : 1;
+}
+
+function notObserved(object: Live): string | undefined {
+  return count(object.status["observedGeneration"]) === object.metadata.generation
+    ? undefined
+    : "the last change has not been seen by its controller yet";
+}
+
+/** Holds when the status is True and not about an older generation. */
+function conditionGap(object: Live, type: string): string | undefined {
+  const condition = conditionOf(object, type);
+  if (condition === undefined) return `condition ${type} is not reported yet`;
+  const observed = count(condition["observedGeneration"]);
+  if (observed > 0 && observed !== object.metadata.generation) return `condition ${type} is about an older generation`;
+  return condition["status"] === "True" ? undefined : negative(object, type);
+}
+
+/** What a condition that does not hold says; undefined when it holds or is absent. */
+function negative(object: Live, type: string): string | undefined {
+  const condition = conditionOf(object, type);
+  if (condition === undefined || condition["status"] === "True") return undefined;
+  const details = [condition["reason"], condition["message"]].filter(part => typeof part === "string" && part !== "");
+  const said = details.length === 0 ? "" : ` (${details.join(": ").slice(0, longestDetail)})`;
+  return `condition ${type} is ${text(condition["status"])}${said}`;
+}
+
+const longestDetail = 300;
+
+function conditionOf(object: Live, type: string): Record<string, unknown> | undefined {
+  const conditions = object.status["conditions"];
+  return Array.isArray(conditions) ? conditions.map(record).find(condition => condition["type"] === type) : undefined;
+}
+
+function firstGap(gaps: readonly (string | undefined)[]): string | undefined {
+  return gaps.find(gap => gap !== undefined);
+}
+
+function live(object: KubeObject): Live {
+  return {
+    metadata: { generation: count(object.metadata.generation) },
+    spec: record(object["spec"]),
+    status: record(object["status"]),
+  };
+}
+
+function count(value: unknown): number {
+  return typeof value === "number" ? value : 0;
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" && value !== "" ? value : "unknown";
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}
