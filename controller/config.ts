@@ -1,0 +1,220 @@
+/**
+ * The controller's settings: environment variables, each also a flag (lower case, `_` becomes `-`); flags win
+ * (contract §9). One table says what there is; `--help` is printed from it.
+ */
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { errors } from "./errors.ts";
+import type { LogFormat } from "./observe/log.ts";
+
+export interface Config {
+  /** Path of a kubeconfig; undefined: the service account of the pod. */
+  readonly kube: string | undefined;
+  /** Name of a context in it; undefined: its current one. */
+  readonly kubeContext: string | undefined;
+  readonly metricsAddress: { readonly host: string; readonly port: number };
+  /** HTTPS port of the admission webhooks. */
+  readonly port: number;
+  /** Reconciles at a time. */
+  readonly concurrency: number;
+  /** Threads that run flights. */
+  readonly flightWorkers: number;
+  readonly logFormat: LogFormat;
+  readonly verbose: boolean;
+}
+
+export type Command =
+  | { readonly kind: "run"; readonly config: Config }
+  | { readonly kind: "help"; readonly text: string };
+
+interface Setting<Value> {
+  /** Its placeholder in --help; undefined for switches. */
+  readonly value?: string;
+  readonly fallback: Value;
+  /** How the fallback reads, where its value does not say it. */
+  readonly fallbackText?: string;
+  readonly about: string;
+  /** What a valid value is, for the error. */
+  readonly expected: string;
+  /** undefined when the text is not valid. */
+  readonly parse: (text: string) => Value | undefined;
+}
+
+function settings() {
+  const cpus = availableParallelism();
+  return {
+    KUBE: {
+      value: "PATH",
+      fallback: undefined,
+      fallbackText: "the pod's service account",
+      about: "kubeconfig of the cluster to control",
+      expected: "a path",
+      parse: nonEmpty,
+    } satisfies Setting<string | undefined>,
+    KUBE_CONTEXT: {
+      value: "NAME",
+      fallback: undefined,
+      fallbackText: "the current one",
+      about: "context of that kubeconfig",
+      expected: "a name",
+      parse: nonEmpty,
+    } satisfies Setting<string | undefined>,
+    METRICS_ADDRESS: {
+      value: "HOST:PORT",
+      fallback: { host: "127.0.0.1", port: 9464 },
+      fallbackText: "127.0.0.1:9464",
+      about: "where /healthz, /readyz and /metrics are served; :PORT is every interface, port 0 any free one",
+      expected: "HOST:PORT or :PORT",
+      parse: parseAddress,
+    } satisfies Setting<Config["metricsAddress"]>,
+    PORT: {
+      value: "PORT",
+      fallback: 3000,
+      about: "HTTPS port of the admission webhooks; unused until there are any",
+      expected: "a port number from 0 to 65535",
+      parse: parsePort,
+    } satisfies Setting<number>,
+    CONCURRENCY: {
+      value: "COUNT",
+      fallback: Math.max(8, cpus),
+      fallbackText: "CPUs, at least 8",
+      about: "instances reconciled at a time",
+      expected: "a whole number from 1 to 1000",
+      parse: wholeNumber(1, 1000),
+    } satisfies Setting<number>,
+    FLIGHT_WORKERS: {
+      value: "COUNT",
+      fallback: Math.min(cpus, 8),
+      fallbackText: "CPUs, at most 8",
+      about: "threads that run flights",
+      expected: "a whole number from 1 to 256",
+      parse: wholeNumber(1, 256),
+    } satisfies Setting<number>,
+    LOG_FORMAT: {
+      value: "FORMAT",
+      fallback: "json",
+      about: "json, or text for reading in a terminal",
+      expected: "json or text",
+      parse: text => (text === "json" || text === "text" ? text : undefined),
+    } satisfies Setting<LogFormat>,
+    VERBOSE: {
+      fallback: false,
+      about: "log debug lines too",
+      expected: "true or false",
+      parse: parseFlag,
+    } satisfies Setting<boolean>,
+  };
+}
+
+/**
+ * @param args without the program's own name
+ * @throws CONFIG_FLAG_UNKNOWN, CONFIG_ARGUMENT_UNEXPECTED, CONFIG_VALUE_INVALID, CONFIG_VALUE_MISSING
+ */
+export function parseConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Command {
+  const table = settings();
+  const flags = readFlags(args, table);
+  if (flags.has("help")) return { kind: "help", text: helpText(table) };
+  const read = <Value>(name: keyof typeof table, setting: Setting<Value>): Value => {
+    const flag = flagOf(name);
+    const fromFlag = flags.get(flag);
+    // An empty environment variable is one that was not set.
+    const text = fromFlag ?? (env[name] || undefined);
+    if (text === undefined) return setting.fallback;
+    const value = setting.parse(text);
+    if (value !== undefined) return value;
+    const source = fromFlag === undefined ? name : `--${flag}`;
+    throw errors.CONFIG_VALUE_INVALID({ source, value: text, expected: setting.expected });
+  };
+  return {
+    kind: "run",
+    config: {
+      kube: read("KUBE", table.KUBE),
+      kubeContext: read("KUBE_CONTEXT", table.KUBE_CONTEXT),
+      metricsAddress: read("METRICS_ADDRESS", table.METRICS_ADDRESS),
+      port: read("PORT", table.PORT),
+      concurrency: read("CONCURRENCY", table.CONCURRENCY),
+      flightWorkers: read("FLIGHT_WORKERS", table.FLIGHT_WORKERS),
+      logFormat: read("LOG_FORMAT", table.LOG_FORMAT),
+      verbose: read("VERBOSE", table.VERBOSE),
+    },
+  };
+}
+
+type Table = Record<string, Setting<unknown>>;
+
+function flagOf(name: string): string {
+  return name.toLowerCase().replaceAll("_", "-");
+}
+
+/** Flags by name, as texts; a switch without value is `true`, `--no-<switch>` is `false`. */
+function readFlags(args: readonly string[], table: Table): Map<string, string> {
+  const valued = new Map(Object.entries(table).map(([name, { value }]) => [flagOf(name), value !== undefined]));
+  const options = Object.fromEntries(
+    [...valued].map(([flag, takesValue]) => [flag, { type: takesValue ? ("string" as const) : ("boolean" as const) }]),
+  );
+  const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true, allowNegative: true });
+  const found = new Map<string, string>();
+  for (const token of tokens) {
+    if (token.kind === "positional") throw errors.CONFIG_ARGUMENT_UNEXPECTED({ argument: token.value });
+    if (token.kind !== "option") continue;
+    if (token.rawName === "--help" || token.rawName === "-h") found.set("help", "true");
+    else found.set(...flagValue(token, valued));
+  }
+  return found;
+}
+
+function flagValue(
+  { name, rawName, value }: { name: string; rawName: string; value?: string | undefined },
+  valued: ReadonlyMap<string, boolean>,
+): [flag: string, text: string] {
+  const takesValue = valued.get(name);
+  if (takesValue === undefined) throw errors.CONFIG_FLAG_UNKNOWN({ flag: rawName });
+  if (takesValue && value === undefined) throw errors.CONFIG_VALUE_MISSING({ flag: rawName });
+  return [name, value ?? String(!rawName.startsWith("--no-"))];
+}
+
+function helpText(table: Table): string {
+  const rows = Object.entries(table).map(([name, { value, fallback, fallbackText, about }]) => [
+    `--${flagOf(name)}${value === undefined ? "" : `=${value}`}`,
+    name,
+    `${about} (default: ${fallbackText ?? String(fallback)})`,
+  ]);
+  const widths = [0, 1].map(column => Math.max(...rows.map(row => row[column]?.length ?? 0)));
+  const lines = rows.map(row => `  ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ")}`);
+  return [
+    "The Air Traffic Controller: renders custom resources with flights, and again whenever their inputs change.",
+    "",
+    "Each setting is a flag or an environment variable; the flag wins.",
+    "",
+    ...lines,
+    `  ${"--help, -h".padEnd(widths[0] ?? 0)}  ${"".padEnd(widths[1] ?? 0)}  print this`,
+    "",
+  ].join("\n");
+}
+
+function nonEmpty(text: string): string | undefined {
+  return text === "" ? undefined : text;
+}
+
+function wholeNumber(least: number, most: number): (text: string) => number | undefined {
+  return text => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    return value >= least && value <= most ? value : undefined;
+  };
+}
+
+function parsePort(text: string): number | undefined {
+  return wholeNumber(0, 65_535)(text);
+}
+
+/** IPv6 addresses are in brackets; an empty host is every interface. */
+function parseAddress(text: string): Config["metricsAddress"] | undefined {
+  const [, bracketed, plain, digits = ""] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/]*)):(\d+)$/.exec(text) ?? [];
+  const port = parsePort(digits);
+  return port === undefined ? undefined : { host: bracketed ?? (plain || "0.0.0.0"), port };
+}
+
+function parseFlag(text: string): boolean | undefined {
+  if (["true", "1"].includes(text.toLowerCase())) return true;
+  return ["false", "0"].includes(text.toLowerCase()) ? false : undefined;
+}

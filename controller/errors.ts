@@ -1,0 +1,22 @@
+import { defineErrors } from "../lib/errors.ts";
+
+/** What can be wrong with the controller's own configuration. */
+export const errors = defineErrors({
+  CONFIG_FLAG_UNKNOWN: {
+    message: (f: { flag: string }) => `there is no flag ${f.flag}`,
+    todo: "Run with --help for the list of flags.",
+  },
+  CONFIG_ARGUMENT_UNEXPECTED: {
+    message: (f: { argument: string }) => `"${f.argument}" is not expected: the controller takes flags only`,
+    todo: "Run with --help for the list of flags.",
+  },
+  CONFIG_VALUE_INVALID: {
+    message: (f: { source: string; value: string; expected: string }) =>
+      `${f.source}: "${f.value}" is not ${f.expected}`,
+    todo: "Correct the value; --help says what each setting means.",
+  },
+  CONFIG_VALUE_MISSING: {
+    message: (f: { flag: string }) => `${f.flag} needs a value`,
+    todo: "Write it as --flag=value or --flag value.",
+  },
+});

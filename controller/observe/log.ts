@@ -1,0 +1,88 @@
+/**
+ * Structured logs, one line per event: JSON, or text for a person at a terminal.
+ * Fields that may carry credentials or a Secret's data are blanked before anything is written.
+ */
+import { Writable } from "node:stream";
+import { type DestinationStream, type Logger as PinoLogger, pino, stdSerializers } from "pino";
+
+export type Logger = PinoLogger;
+export type LogFormat = "json" | "text";
+
+export interface LogOptions {
+  readonly format: LogFormat;
+  /** Debug lines too. */
+  readonly verbose: boolean;
+  /** Default: standard error, so that standard output stays free. */
+  readonly destination?: DestinationStream;
+}
+
+export function createLogger(options: LogOptions): Logger {
+  const destination = options.destination ?? pino.destination({ dest: 2, sync: true });
+  return pino(
+    {
+      level: options.verbose ? "debug" : "info",
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: label => ({ level: label }), log: fields => redact(fields) as Record<string, unknown> },
+      serializers: { err: stdSerializers.errWithCause },
+    },
+    options.format === "json" ? destination : textStream(destination),
+  );
+}
+
+/** Names under which Kubernetes and kubeconfigs carry secrets. Compared without case and dashes. */
+const secretNames = new Set([
+  "data",
+  "stringdata",
+  "binarydata",
+  "token",
+  "idtoken",
+  "password",
+  "authorization",
+  "clientkey",
+  "clientkeydata",
+  "managedfields",
+  "kubectl.kubernetes.io/lastappliedconfiguration",
+]);
+const blank = "[redacted]";
+const deepest = 8;
+
+/** A copy of plain data without what the names above hold. Errors and class instances stay as they are. */
+export function redact(value: unknown, depth = 0): unknown {
+  if (Array.isArray(value)) return depth > deepest ? blank : value.map(item => redact(item, depth + 1));
+  if (!isPlain(value)) return value;
+  if (depth > deepest) return blank;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, content]) => [
+      name,
+      secretNames.has(name.toLowerCase().replaceAll("-", "")) ? blank : redact(content, depth + 1),
+    ]),
+  );
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+/** `12:03:04.567 WARN  message  key=value`; an error's stack on the lines below. */
+function textStream(destination: DestinationStream): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      for (const line of chunk.toString("utf8").split("\n")) if (line !== "") destination.write(`${textLine(line)}\n`);
+      done();
+    },
+  });
+}
+
+function textLine(json: string): string {
+  const { level, time, msg, err, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  const pairs = Object.entries(fields).map(([name, value]) => `${name}=${shown(value)}`);
+  const clock = String(time).slice(11, 23);
+  const stack = (err as { stack?: unknown } | undefined)?.stack;
+  const head = [clock, String(level).toUpperCase().padEnd(5), String(msg ?? ""), ...pairs].join(" ");
+  return typeof stack === "string" ? `${head}\n${stack}` : head;
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
+}

@@ -1,0 +1,145 @@
+/**
+ * What the controller counts, in Prometheus' form. Names begin with `atc_`; durations are in seconds.
+ * Labels have few values: an Airway's name, a result; never an instance's name.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+/** From a few milliseconds, a bare apply, to the time-out of a slow flight. */
+const latencyBuckets = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** `skipped`: the inputs were those of the last success, so the flight did not run. */
+export type RenderResult = "rendered" | "skipped" | "failed";
+/** `unchanged`: nothing was sent, because live and desired agree. */
+export type ApplyResult = "created" | "updated" | "deleted" | "unchanged" | "conflict" | "failed";
+
+/** Values that are read when Prometheus asks, and cost nothing before. */
+export interface Readings {
+  readonly watches: number;
+  /** Seconds since the watch that was silent for longest last heard of the API server. */
+  readonly oldestWatchAgeSeconds: number;
+  readonly watchedObjects: number;
+  readonly queued: number;
+  readonly running: number;
+  readonly instances: number;
+  readonly sandboxWorkers: number;
+  readonly sandboxBusy: number;
+  readonly sandboxWaiting: number;
+}
+
+export interface Metrics {
+  readonly renders: Counter<"airway" | "result">;
+  readonly renderSeconds: Histogram<"airway">;
+  /** From the arrival of the watch event that started it to the answer to the last write. */
+  readonly eventToPatchSeconds: Histogram<"airway">;
+  readonly queueWaitSeconds: Histogram;
+  readonly applies: Counter<"result">;
+  readonly reconcileErrors: Counter<"loop" | "code">;
+  readonly watchRestarts: Counter<"reason">;
+  readonly apiRequests: Counter<"verb" | "status">;
+  readonly events: Counter<"result">;
+  /** Names the source of the gauges; the last one given counts. */
+  readFrom(source: () => Readings): void;
+  /** The page that Prometheus reads. */
+  page(): Promise<string>;
+  readonly contentType: string;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  let source: (() => Readings) | undefined;
+  defineGauges(registry, () => source?.());
+  return {
+    renders: new Counter({
+      name: "atc_renders_total",
+      help: "Renders wanted, by what became of them: rendered, skipped because no input changed, failed.",
+      labelNames: ["airway", "result"],
+      registers,
+    }),
+    renderSeconds: new Histogram({
+      name: "atc_render_seconds",
+      help: "Time of one run of a flight, lookups included.",
+      labelNames: ["airway"],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    eventToPatchSeconds: new Histogram({
+      name: "atc_event_to_patch_seconds",
+      help: "From the arrival of a watch event to the answer to the last write that it led to.",
+      labelNames: ["airway"],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    queueWaitSeconds: new Histogram({
+      name: "atc_queue_wait_seconds",
+      help: "Time between an instance being due and a worker taking it.",
+      buckets: latencyBuckets,
+      registers,
+    }),
+    applies: new Counter({
+      name: "atc_applies_total",
+      help: "Children brought to their desired state, by result; unchanged ones cost no request.",
+      labelNames: ["result"],
+      registers,
+    }),
+    reconcileErrors: new Counter({
+      name: "atc_reconcile_errors_total",
+      help: "Failed runs, by loop (airway, instance) and error code.",
+      labelNames: ["loop", "code"],
+      registers,
+    }),
+    watchRestarts: new Counter({
+      name: "atc_watch_restarts_total",
+      help: "Watches opened again, by reason.",
+      labelNames: ["reason"],
+      registers,
+    }),
+    apiRequests: new Counter({
+      name: "atc_api_requests_total",
+      help: "Requests to the API server, by verb and HTTP status.",
+      labelNames: ["verb", "status"],
+      registers,
+    }),
+    events: new Counter({
+      name: "atc_events_total",
+      help: "Kubernetes Events, by result: created, suppressed as a repeat, dropped, failed.",
+      labelNames: ["result"],
+      registers,
+    }),
+    readFrom: next => {
+      source = next;
+    },
+    page: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
+}
+
+const gauges = {
+  watches: ["atc_watches", "Open watches."],
+  oldestWatchAgeSeconds: [
+    "atc_watch_age_seconds_max",
+    "Seconds since the most silent watch last heard of the API server.",
+  ],
+  watchedObjects: ["atc_watched_objects", "Objects held in the stores of all watches."],
+  queued: ["atc_queue_depth", "Airways and instances waiting for a worker."],
+  running: ["atc_workers_busy", "Reconciles running now."],
+  instances: ["atc_instances", "Custom resources under control."],
+  sandboxWorkers: ["atc_sandbox_workers", "Worker threads that run flights."],
+  sandboxBusy: ["atc_sandbox_busy", "Worker threads running a flight now."],
+  sandboxWaiting: ["atc_sandbox_waiting", "Renders waiting for a worker thread."],
+} as const satisfies Record<keyof Readings, readonly [name: string, help: string]>;
+
+function defineGauges(registry: Registry, read: () => Readings | undefined): void {
+  for (const [key, [name, help]] of Object.entries(gauges)) {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        const readings = read();
+        if (readings !== undefined) this.set(readings[key as keyof Readings]);
+      },
+    });
+  }
+}
