@@ -1,0 +1,255 @@
+import fc from "fast-check";
+import { describe, expect, it, vi } from "vitest";
+import { answerError } from "../kube/errors.ts";
+import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
+import { type ReflectorScope, refOfTrackedKey, type TrackedChange, Tracker, trackedKey } from "./tracker.ts";
+
+const type: ResourceType = {
+  group: "",
+  version: "v1",
+  apiVersion: "v1",
+  kind: "Secret",
+  plural: "secrets",
+  namespaced: true,
+};
+
+function ref(name: string): ObjectRef {
+  return { apiVersion: "v1", kind: "Secret", namespace: "default", name };
+}
+
+function secret(name: string, version: number, value = `v${version}`): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name, namespace: "default", uid: `uid-${name}`, resourceVersion: String(version) },
+    data: { value },
+  };
+}
+
+const forbidden = answerError({ method: "GET", path: "/" }, { status: 403, body: "" });
+
+/** A tracker over watches that the test drives by hand. */
+function setUp(options: { wideFrom?: number; server?: Map<string, KubeObject> } = {}) {
+  const watches: (ReflectorScope & { stopped: boolean })[] = [];
+  const changes: TrackedChange<string>[] = [];
+  const server = options.server ?? new Map<string, KubeObject>();
+  const tracker = new Tracker<string>({
+    openReflector: scope => {
+      const watch = { ...scope, stopped: false };
+      watches.push(watch);
+      const state = () => ({ phase: "watching" as const, ageMs: 0, restarts: 0 });
+      return {
+        start: () => {},
+        stop: async () => {
+          watch.stopped = true;
+        },
+        synced: Promise.resolve(),
+        state,
+      } as never;
+    },
+    get: async ({ name }) => server.get(name),
+    describe: object => String((object["data"] as { value: string }).value),
+    changed: change => changes.push({ ...change, tracked: { ...change.tracked } }),
+    ...(options.wideFrom === undefined ? {} : { wideFrom: options.wideFrom }),
+  });
+  const opened = () => vi.waitFor(() => expect(watches.length).toBeGreaterThan(0));
+  const watchOf = (name: string | undefined) => {
+    const found = watches.find(watch => watch.name === name && !watch.stopped);
+    if (found === undefined) throw new Error(`no open watch of ${name ?? "all"}`);
+    return found;
+  };
+  return { tracker, watches, changes, server, opened, watchOf };
+}
+
+describe("Tracker", () => {
+  it("answers only once the watch of that very object runs", async () => {
+    const { tracker, opened, watchOf } = setUp();
+    const answer = tracker.track(type, ref("a"), { retain: true });
+    await opened();
+    watchOf("a").handler.replace([secret("a", 5)], "9");
+    expect(await answer).toMatchObject({ facts: "v5", resourceVersion: "5", object: { data: { value: "v5" } } });
+  });
+
+  it("tells later changes and deletions, and nothing that is older than what it knows", async () => {
+    const { tracker, changes, opened, watchOf } = setUp();
+    const answer = tracker.track(type, ref("a"), { retain: false });
+    await opened();
+    const { handler } = watchOf("a");
+    handler.replace([secret("a", 5)], "9");
+    await answer;
+    handler.upsert(secret("a", 5));
+    handler.upsert(secret("a", 4));
+    handler.upsert(secret("a", 12));
+    handler.delete(secret("a", 11));
+    handler.delete(secret("a", 13));
+    expect(changes.map(({ change, before, after }) => [change, before, after])).toEqual([
+      ["updated", "v5", "v12"],
+      ["deleted", "v12", undefined],
+    ]);
+  });
+
+  it("takes an object that a list lacks for deleted, unless our own write is newer than the list", async () => {
+    const { tracker, changes, opened, watchOf } = setUp();
+    const answer = tracker.track(type, ref("a"), { retain: false });
+    await opened();
+    const { handler } = watchOf("a");
+    handler.replace([], "9");
+    await answer;
+    await tracker.write(trackedKey(ref("a")), "me", async () => secret("a", 20));
+    handler.replace([], "15");
+    expect(tracker.get(trackedKey(ref("a")))?.facts).toBe("v20");
+    handler.replace([], "21");
+    expect(changes.map(({ change, origin }) => [change, origin])).toEqual([
+      ["created", "me"],
+      ["deleted", undefined],
+    ]);
+  });
+
+  it.each(["before", "after"])("knows its own write's event when it arrives %s the answer", async order => {
+    const { tracker, changes, opened, watchOf } = setUp();
+    const answer = tracker.track(type, ref("a"), { retain: false });
+    await opened();
+    const { handler } = watchOf("a");
+    handler.replace([secret("a", 5)], "9");
+    await answer;
+    await tracker.write(trackedKey(ref("a")), "me", async () => {
+      if (order === "before") handler.upsert(secret("a", 10));
+      return secret("a", 10);
+    });
+    if (order === "after") handler.upsert(secret("a", 10));
+    expect(changes.map(({ change, origin }) => [change, origin])).toEqual([["updated", "me"]]);
+  });
+
+  it("tells a foreign write that lands after ours, even when its event came before our answer", async () => {
+    const { tracker, changes, opened, watchOf } = setUp();
+    const answer = tracker.track(type, ref("a"), { retain: false });
+    await opened();
+    const { handler } = watchOf("a");
+    handler.replace([secret("a", 5)], "9");
+    await answer;
+    await tracker.write(trackedKey(ref("a")), "me", async () => {
+      handler.upsert(secret("a", 10));
+      handler.upsert(secret("a", 11, "foreign"));
+      return secret("a", 10);
+    });
+    expect(changes.map(({ after, origin }) => [after, origin])).toEqual([
+      ["v10", "me"],
+      ["foreign", undefined],
+    ]);
+  });
+
+  it("gives up the fence when a write fails, so that what happened meanwhile counts as foreign", async () => {
+    const { tracker, changes, opened, watchOf } = setUp();
+    const answer = tracker.track(type, ref("a"), { retain: false });
+    await opened();
+    const { handler } = watchOf("a");
+    handler.replace([secret("a", 5)], "9");
+    await answer;
+    const write = tracker.write(trackedKey(ref("a")), "me", async () => {
+      handler.upsert(secret("a", 10));
+      throw new Error("timed out");
+    });
+    await expect(write).rejects.toThrow("timed out");
+    expect(changes.map(({ change, origin }) => [change, origin])).toEqual([["updated", undefined]]);
+  });
+
+  it("hands over to one wide watch from the threshold on, and keeps exact ones until it has listed", async () => {
+    const { tracker, watches, opened, watchOf } = setUp({ wideFrom: 3 });
+    const first = tracker.track(type, ref("a"), { retain: false });
+    await opened();
+    watchOf("a").handler.replace([secret("a", 5)], "9");
+    await first;
+    const rest = ["b", "c"].map(name => tracker.track(type, ref(name), { retain: false }));
+    await vi.waitFor(() => watchOf(undefined));
+    expect(watchOf("a").stopped).toBe(false);
+    watchOf(undefined).handler.replace([secret("a", 5), secret("b", 6), secret("foreign", 7)], "12");
+    expect((await Promise.all(rest)).map(tracked => tracked.facts)).toEqual(["v6", undefined]);
+    expect(watches.filter(watch => !watch.stopped).map(watch => watch.name)).toEqual([undefined]);
+    expect(tracker.size).toBe(3);
+  });
+
+  it("reads a name that is new under a wide watch, and lets no older read win over an event", async () => {
+    const server = new Map([["d", secret("d", 30)]]);
+    const { tracker, watchOf } = setUp({ wideFrom: 1, server });
+    const first = tracker.track(type, ref("a"), { retain: false });
+    await vi.waitFor(() => watchOf(undefined));
+    const { handler } = watchOf(undefined);
+    handler.replace([secret("a", 5)], "12");
+    await first;
+    const late = tracker.track(type, ref("d"), { retain: false });
+    handler.upsert(secret("d", 31));
+    expect(await late).toMatchObject({ facts: "v31" });
+  });
+
+  it("stays exact where the wide watch is forbidden", async () => {
+    const { tracker, watches, watchOf } = setUp({ wideFrom: 2 });
+    const both = ["a", "b"].map(name => tracker.track(type, ref(name), { retain: false }));
+    await vi.waitFor(() => watchOf(undefined));
+    watchOf(undefined).handler.failed?.(forbidden);
+    for (const name of ["a", "b"]) watchOf(name).handler.replace([secret(name, 3)], "9");
+    expect((await Promise.all(both)).map(tracked => tracked.facts)).toEqual(["v3", "v3"]);
+    expect(watches.filter(watch => !watch.stopped).map(watch => watch.name)).toEqual(["a", "b"]);
+  });
+
+  it("says that an object cannot be read, and tells a change when it can", async () => {
+    const { tracker, changes, opened, watchOf } = setUp();
+    const answer = tracker.track(type, ref("a"), { retain: true });
+    await opened();
+    watchOf("a").handler.failed?.(forbidden);
+    expect((await answer).error).toBe(forbidden);
+    watchOf("a").handler.replace([], "9");
+    expect(changes).toHaveLength(1);
+    expect(tracker.get(trackedKey(ref("a")))?.error).toBeUndefined();
+  });
+
+  it("fetches the content of an object that was tracked without it so far", async () => {
+    const server = new Map([["a", secret("a", 5)]]);
+    const { tracker, opened, watchOf } = setUp({ server });
+    const child = tracker.track(type, ref("a"), { retain: false });
+    await opened();
+    watchOf("a").handler.replace([secret("a", 5)], "9");
+    expect((await child).object).toBeUndefined();
+    const both = [1, 2].map(() => tracker.track(type, ref("a"), { retain: true }));
+    expect((await Promise.all(both)).map(tracked => tracked.object?.metadata.name)).toEqual(["a", "a"]);
+  });
+
+  it("closes the watch of what nobody depends on", async () => {
+    const { tracker, watches, opened, watchOf } = setUp();
+    const answer = tracker.track(type, ref("a"), { retain: false });
+    await opened();
+    watchOf("a").handler.replace([], "9");
+    await answer;
+    tracker.untrack(trackedKey(ref("a")));
+    expect(watches.every(watch => watch.stopped)).toBe(true);
+    expect(tracker.size).toBe(0);
+  });
+
+  it("ends with the newest state whatever order events, lists and own answers come in", async () => {
+    const step = fc.record({
+      kind: fc.constantFrom("upsert", "list", "write"),
+      version: fc.integer({ min: 1, max: 40 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1 }), async steps => {
+        const { tracker, watchOf, opened } = setUp();
+        const answer = tracker.track(type, ref("a"), { retain: false });
+        await opened();
+        const { handler } = watchOf("a");
+        handler.replace([secret("a", 1)], "1");
+        await answer;
+        for (const { kind, version } of steps) {
+          if (kind === "upsert") handler.upsert(secret("a", version));
+          if (kind === "list") handler.replace([secret("a", version)], String(version));
+          if (kind === "write") await tracker.write(trackedKey(ref("a")), "me", async () => secret("a", version));
+        }
+        const newest = Math.max(1, ...steps.map(({ version }) => version));
+        expect(tracker.get(trackedKey(ref("a")))?.facts).toBe(`v${newest}`);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+it("reads a tracked key back into its ref", () => {
+  expect(refOfTrackedKey(trackedKey(ref("a")))).toEqual(ref("a"));
+});

@@ -1,0 +1,272 @@
+/**
+ * The loop of one Airway: load its flight, apply its CRD, watch its instances (contract §2.1).
+ *
+ * A flight or spec that cannot be used does not stop one that can: the former one keeps working, and the Ready
+ * condition tells. Everything an Airway depends on (the ConfigMap of its flight, its CRD) is watched like the
+ * dependencies of an instance, so each cure leads here again.
+ */
+
+import { CodedError } from "../../lib/errors.ts";
+import { instanceCrd } from "../airway/crd.ts";
+import { type AirwaySpec, parseAirway } from "../airway/spec.ts";
+import type { Draft } from "../dynamic/dependencyIndex.ts";
+import { trackedKey } from "../dynamic/tracker.ts";
+import { flightModuleOf, parseModuleUrl } from "../flight/loader.ts";
+import type { FlightModule } from "../flight/sandbox.ts";
+import { isKubeError } from "../kube/errors.ts";
+import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
+import type { Reflector, ReflectorHandler } from "../kube/reflector.ts";
+import { digest, fieldManager, ownedFields } from "../release/fields.ts";
+import { ActiveAirway, type InstanceChange } from "./activeAirway.ts";
+import { type Context, forgetDependencies } from "./context.ts";
+import { reconcileErrors } from "./errors.ts";
+import type { NextLook } from "./instance.ts";
+import { airwayKey } from "./keys.ts";
+import { type Ready, statusManager, writeStatus } from "./status.ts";
+
+const airwayFinalizer = "yoke.cd/strip.airway";
+
+export interface AirwayContext extends Context {
+  /** All Airways, by name; kept by the watch and by our own writes' answers. */
+  readonly airwayObjects: Map<string, KubeObject>;
+  openReflector(type: ResourceType, handler: ReflectorHandler): Reflector;
+  instanceChanged(airway: ActiveAirway, key: string, change: InstanceChange, object: KubeObject): void;
+  /** The CRD as applied last, by Airway: its digest and the fields that are ours. */
+  readonly appliedCrds: Map<string, { digest: string; fields: string }>;
+}
+
+export async function reconcileAirway(context: AirwayContext, name: string): Promise<NextLook> {
+  const airway = context.airwayObjects.get(name);
+  if (airway === undefined) return forgetAirway(context, name);
+  if (airway.metadata.deletionTimestamp !== undefined) return terminate(context, airway);
+  const draft = context.index.begin(airwayKey(name));
+  try {
+    if (!(await adopt(context, airway))) return {};
+    const spec = parseAirway(airway);
+    const flight = await loadFlight(context, draft, spec);
+    const crd = await applyCrd(context, draft, airway, spec);
+    if (crd === undefined) {
+      await tell(context, airway, { status: "False", reason: "InProgress", message: `waiting for CRD ${name}` });
+      return {};
+    }
+    for (const orphan of context.index.commit(draft)) context.tracker.untrack(orphan);
+    await activate(context, airway, crd, spec, flight);
+    const message = `serving ${spec.apiVersion} ${spec.kind} with flight sha256:${flight.digest}`;
+    await tell(context, airway, { status: "True", reason: "Ready", message });
+    return {};
+  } catch (error) {
+    // A restart with a spec that is broken now must still finish the deletion of instances.
+    await watchInstancesOf(context, draft, airway);
+    const message = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
+    if (!isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED")) {
+      await tell(context, airway, { status: "False", reason: "Error", message });
+      context.events.record(airway, { type: "Warning", reason: "Error", action: "Load", note: message });
+    }
+    throw error;
+  }
+}
+
+/** Adds the finalizer. False when the Airway changed meanwhile: its event follows. */
+async function adopt(context: AirwayContext, airway: KubeObject): Promise<boolean> {
+  const { finalizers = [] } = airway.metadata;
+  if (finalizers.includes(airwayFinalizer)) return true;
+  return patchFinalizers(context, airway, [...finalizers, airwayFinalizer]);
+}
+
+async function patchFinalizers(context: AirwayContext, airway: KubeObject, finalizers: string[]): Promise<boolean> {
+  const { name, resourceVersion } = airway.metadata;
+  const ref = { apiVersion: airway.apiVersion, kind: airway.kind, namespace: "", name };
+  try {
+    const options = { type: "merge", fieldManager: statusManager } as const;
+    await context.client.patch(ref, { metadata: { resourceVersion, finalizers } }, options);
+    return true;
+  } catch (error) {
+    if (isKubeError(error, "KUBE_CONFLICT", "KUBE_NOT_FOUND")) return false;
+    throw error;
+  }
+}
+
+async function loadFlight(context: AirwayContext, draft: Draft, spec: AirwaySpec): Promise<FlightModule> {
+  const url = parseModuleUrl(spec.flightUrl);
+  const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: url.namespace, name: url.name };
+  const object = await watchedObject(context, draft, ref);
+  const text = entry(object?.["data"], url.key);
+  const base64 = entry(object?.["binaryData"], url.key);
+  if (text === undefined && base64 === undefined) throw reconcileErrors.FLIGHT_MODULE_MISSING({ url: spec.flightUrl });
+  const flight = flightModuleOf(text === undefined ? Buffer.from(base64 ?? "", "base64") : Buffer.from(text));
+  const wanted = spec.flightChecksum;
+  if (wanted !== undefined && wanted !== flight.digest) {
+    throw reconcileErrors.FLIGHT_CHECKSUM({ wanted, got: flight.digest });
+  }
+  return flight;
+}
+
+function entry(map: unknown, key: string): string | undefined {
+  const value = map !== null && typeof map === "object" ? Object.getOwnPropertyDescriptor(map, key)?.value : undefined;
+  return typeof value === "string" ? value : undefined;
+}
+
+/** Watched before read, and a dependency of the Airway from then on. */
+async function watchedObject(context: Context, draft: Draft, ref: ObjectRef): Promise<KubeObject | undefined> {
+  const type = await context.client.discovery.resolve(ref.apiVersion, ref.kind);
+  if (type === undefined) return undefined;
+  context.index.add(draft, trackedKey(ref), "lookup");
+  const tracked = await context.tracker.track(type, ref, { retain: true });
+  if (tracked.error !== undefined) throw tracked.error;
+  return tracked.object;
+}
+
+function crdRef(name: string): ObjectRef {
+  return { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", namespace: "", name };
+}
+
+/**
+ * Applies the CRD where it differs from what was applied last or somebody changed our fields. Without force: foreign
+ * edits of our fields are a conflict to be told, not overwritten. Undefined until it is established.
+ */
+async function applyCrd(
+  context: AirwayContext,
+  draft: Draft,
+  airway: KubeObject,
+  spec: AirwaySpec,
+): Promise<KubeObject | undefined> {
+  const ref = crdRef(airway.metadata.name);
+  const desired = instanceCrd(airway, spec);
+  const live = await watchedObject(context, draft, ref);
+  const facts = context.tracker.get(trackedKey(ref))?.facts;
+  if (facts !== undefined && facts.owner !== "") {
+    const own = `Airway ${airway.metadata.name}`;
+    throw reconcileErrors.RELEASE_OWNED_BY_OTHER({ own, object: ref.name, other: facts.owner });
+  }
+  const wanted = digest(JSON.stringify(desired));
+  const former = context.appliedCrds.get(ref.name);
+  if (live === undefined || former?.digest !== wanted || former.fields !== facts?.fields) {
+    const applied = await context.tracker.write(trackedKey(ref), airwayKey(ref.name), async () => {
+      return (await context.client.apply(desired, { fieldManager, force: false })).object;
+    });
+    context.appliedCrds.set(ref.name, { digest: wanted, fields: ownedFields(applied) });
+  }
+  const tracked = context.tracker.get(trackedKey(ref));
+  return tracked?.facts?.ready === true && !tracked.facts.deleting ? tracked.object : undefined;
+}
+
+async function activate(
+  context: AirwayContext,
+  airway: KubeObject,
+  crd: KubeObject,
+  spec: AirwaySpec,
+  flight: FlightModule,
+): Promise<void> {
+  const active = await watchInstances(context, airway, crd);
+  const changed = active.flight !== undefined && specDigest(active.spec, active.flight) !== specDigest(spec, flight);
+  const first = active.flight === undefined;
+  active.spec = spec;
+  active.flight = flight;
+  if (!changed && !first) return;
+  for (const key of active.keys()) {
+    if (changed) {
+      const object = { apiVersion: airway.apiVersion, kind: airway.kind, namespace: "", name: airway.metadata.name };
+      const resourceVersion = airway.metadata.resourceVersion ?? "";
+      context.causes.add(key, { change: "flight changed", object, resourceVersion, at: performance.now() });
+    }
+    context.queue.add(key, { priority: "low" });
+  }
+}
+
+function specDigest(spec: AirwaySpec | undefined, flight: FlightModule | undefined): string {
+  return digest(JSON.stringify([spec, flight?.digest]));
+}
+
+/** The watch of the instances, in the version that etcd holds; opened anew only when that kind changed. */
+async function watchInstances(context: AirwayContext, airway: KubeObject, crd: KubeObject): Promise<ActiveAirway> {
+  const { name, uid = "" } = airway.metadata;
+  const type = servedType(crd);
+  const present = context.airways.get(name);
+  if (present !== undefined && JSON.stringify(present.type) === JSON.stringify(type) && present.owner.uid === uid) {
+    return present;
+  }
+  await present?.reflector.stop();
+  context.client.discovery.invalidate(type.apiVersion);
+  const active: ActiveAirway = new ActiveAirway({
+    name,
+    uid,
+    type,
+    openReflector: handler => context.openReflector(type, handler),
+    changed: (key, change, object) => context.instanceChanged(active, key, change, object),
+  });
+  context.airways.set(name, active);
+  active.reflector.start();
+  return active;
+}
+
+async function watchInstancesOf(context: AirwayContext, draft: Draft, airway: KubeObject): Promise<void> {
+  if (context.airways.has(airway.metadata.name)) return;
+  const crd = await watchedObject(context, draft, crdRef(airway.metadata.name)).catch(() => undefined);
+  if (crd !== undefined && isOwned(crd, airway)) await watchInstances(context, airway, crd);
+}
+
+interface CrdSpec {
+  readonly group: string;
+  readonly names: { readonly kind: string; readonly plural: string };
+  readonly scope: string;
+  readonly versions: readonly { readonly name: string; readonly storage: boolean }[];
+}
+
+/** The storage version: the flight always sees that one (contract §2.3). */
+function servedType(crd: KubeObject): ResourceType {
+  const { group, names, scope, versions } = crd["spec"] as CrdSpec;
+  const version = versions.find(candidate => candidate.storage)?.name ?? "";
+  const { kind, plural } = names;
+  return { group, version, apiVersion: `${group}/${version}`, kind, plural, namespaced: scope === "Namespaced" };
+}
+
+function isOwned(crd: KubeObject, airway: KubeObject): boolean {
+  return crd.metadata.ownerReferences?.some(owner => owner.uid === airway.metadata.uid) === true;
+}
+
+/**
+ * The CRD goes first and takes the instances with it; each is finished by its own loop. When the CRD is gone, so are
+ * they, and the Airway may go.
+ */
+async function terminate(context: AirwayContext, airway: KubeObject): Promise<NextLook> {
+  const { name, finalizers = [] } = airway.metadata;
+  if (!finalizers.includes(airwayFinalizer)) return {};
+  const draft = context.index.begin(airwayKey(name));
+  const crd = await watchedObject(context, draft, crdRef(name));
+  if (crd !== undefined && isOwned(crd, airway)) {
+    await watchInstancesOf(context, draft, airway);
+    await tell(context, airway, {
+      status: "False",
+      reason: "Terminating",
+      message: `waiting for CRD ${name} to be gone`,
+    });
+    if (crd.metadata.deletionTimestamp === undefined) {
+      await context.client.delete(crdRef(name), { uid: crd.metadata.uid ?? "", propagation: "Foreground" });
+    }
+    return {};
+  }
+  await patchFinalizers(
+    context,
+    airway,
+    finalizers.filter(finalizer => finalizer !== airwayFinalizer),
+  );
+  return {};
+}
+
+async function forgetAirway(context: AirwayContext, name: string): Promise<NextLook> {
+  const active = context.airways.get(name);
+  context.airways.delete(name);
+  context.appliedCrds.delete(name);
+  context.causes.forget(airwayKey(name));
+  forgetDependencies(context, airwayKey(name));
+  await active?.reflector.stop();
+  for (const key of active?.keys() ?? []) context.queue.add(key);
+  return {};
+}
+
+async function tell(context: AirwayContext, airway: KubeObject, ready: Ready): Promise<void> {
+  const newest = context.airwayObjects.get(airway.metadata.name) ?? airway;
+  const { generation } = airway.metadata;
+  const metadata = { ...newest.metadata, ...(generation === undefined ? {} : { generation }) };
+  await writeStatus(context, { ...newest, metadata }, ready);
+}

@@ -1,0 +1,209 @@
+/**
+ * Carries out the plan of one render: stage by stage, each waits for the one before it, what left the release goes last.
+ *
+ * Record first: before an object is made that the record does not list, the record is written with it, so that a
+ * controller that dies in between leaves nothing untracked.
+ */
+
+import type { AirwaySpec } from "../airway/spec.ts";
+import type { Draft } from "../dynamic/dependencyIndex.ts";
+import { type Tracked, trackedKey } from "../dynamic/tracker.ts";
+import { isKubeError } from "../kube/errors.ts";
+import { type KubeObject, type ObjectRef, refKey, refOf } from "../kube/object.ts";
+import type { ObjectFacts } from "../release/facts.ts";
+import { changedLeaves, digest, fieldManager, leavesOf, ownedFields } from "../release/fields.ts";
+import { type ChildAction, type DesiredChild, planChild } from "../release/plan.ts";
+import type { InventoryEntry } from "../release/record.ts";
+import type { Context, InstanceState } from "./context.ts";
+import { reconcileErrors } from "./errors.ts";
+import { describe } from "./explain.ts";
+import { removeLeaving } from "./removal.ts";
+import type { ReleaseName, Rendered } from "./render.ts";
+
+export interface AppliedChange {
+  readonly object: ObjectRef;
+  readonly why: Extract<ChildAction, { action: "apply" }>["why"];
+  /** Leaf paths of the rendered object that changed; undefined when the former render is not known. */
+  readonly paths: string[] | undefined;
+}
+
+/**
+ * - `complete`: the cluster is as rendered (children may still be on their way to ready).
+ * - `waiting`: an event must come first: a stage gets ready, an object is gone.
+ * - `stale`: an input changed meanwhile; the event that says so is in the queue or on its way.
+ */
+export interface ApplyResult {
+  readonly outcome: "complete" | "waiting" | "stale";
+  readonly message: string;
+  readonly changes: AppliedChange[];
+  readonly inventory: readonly InventoryEntry[];
+  /** resourceVersions of looked-up objects after our own writes to them, by tracked key. */
+  readonly seen: ReadonlyMap<string, string>;
+}
+
+export interface ApplyInput {
+  readonly key: string;
+  readonly name: ReleaseName;
+  readonly spec: AirwaySpec;
+  readonly rendered: Rendered;
+  readonly draft: Draft;
+  readonly state: InstanceState;
+  /** Writes the record with this inventory; called before the first object outside the recorded one is made. */
+  recordIntent(inventory: readonly InventoryEntry[]): Promise<void>;
+}
+
+type Live = ReadonlyMap<string, Tracked<ObjectFacts>>;
+
+export async function applyRelease(context: Context, input: ApplyInput): Promise<ApplyResult> {
+  const { rendered, state } = input;
+  const desired = rendered.stages.map((objects, stage) => objects.map(object => desiredChild(object, stage)));
+  const inventory = union(state.record.inventory, desired.flat());
+  const changes: AppliedChange[] = [];
+  const seen = new Map(rendered.seen);
+  const result = (outcome: ApplyResult["outcome"], message: string): ApplyResult => ({
+    outcome,
+    message,
+    changes,
+    inventory: outcome === "complete" ? desired.flat().map(entryOf) : inventory,
+    seen,
+  });
+
+  const live = new Map<string, Tracked<ObjectFacts>>();
+  for (const stage of desired) await watchChildren(context, input.draft, stage, live);
+  refuseForeign(input, desired.flat(), live);
+  if (inventory.length > state.record.inventory.length) await input.recordIntent(inventory);
+
+  for (const [index, stage] of desired.entries()) {
+    // Kinds whose CRD came with an earlier stage are known only now.
+    await watchChildren(context, input.draft, stage, live);
+    const missing = stage.find(child => !live.has(child.key));
+    if (missing !== undefined) throw reconcileErrors.RELEASE_UNKNOWN_KIND({ object: describe(refOf(missing.object)) });
+    const outcomes = await Promise.all(stage.map(child => applyChild(context, input, child, live, seen)));
+    changes.push(...outcomes.map(outcome => outcome.change).filter(change => change !== undefined));
+    if (outcomes.some(outcome => outcome.result === "stale")) return result("stale", "an input changed meanwhile");
+    const notReady = stage.filter(child => live.get(child.key)?.facts?.ready !== true);
+    const last = index === desired.length - 1;
+    if (notReady.length > 0 && !last) {
+      return result("waiting", `stage ${index + 1} of ${desired.length}: waiting for ${names(notReady)}`);
+    }
+    const waiting = stage.filter((_, at) => outcomes[at]?.result === "wait");
+    if (waiting.length > 0)
+      return result("waiting", `waiting for ${names(waiting)} to be gone before it is made again`);
+  }
+
+  const keys = new Set(desired.flat().map(child => child.key));
+  const { key, name, draft, spec } = input;
+  const pending = await removeLeaving(context, { key, name, draft, prune: spec.prune, inventory, keys });
+  for (const key of state.applied.keys()) if (!keys.has(key)) state.applied.delete(key);
+  if (pending.length > 0) return result("waiting", `waiting for ${pending.map(describe).join(", ")} to be gone`);
+  for (const entry of inventory) {
+    if (!keys.has(trackedKey(entry))) context.index.discard(input.draft, trackedKey(entry), "child");
+  }
+  return result("complete", "");
+}
+
+function desiredChild(object: KubeObject, stage: number): DesiredChild {
+  return { key: trackedKey(refOf(object)), stage, object, digest: digest(JSON.stringify(object)) };
+}
+
+function entryOf(child: DesiredChild): InventoryEntry {
+  return { ...refOf(child.object), stage: child.stage };
+}
+
+function union(recorded: readonly InventoryEntry[], desired: readonly DesiredChild[]): InventoryEntry[] {
+  const byKey = new Map(recorded.map(entry => [trackedKey(entry), entry]));
+  for (const child of desired) byKey.set(child.key, entryOf(child));
+  return [...byKey.values()];
+}
+
+function names(children: readonly DesiredChild[]): string {
+  return children.map(child => describe(refOf(child.object))).join(", ");
+}
+
+/** Adds the children whose kind is served to `live`; each is watched before it is looked at. */
+async function watchChildren(
+  context: Context,
+  draft: Draft,
+  children: readonly DesiredChild[],
+  live: Map<string, Tracked<ObjectFacts>>,
+): Promise<void> {
+  await Promise.all(
+    children
+      .filter(child => !live.has(child.key))
+      .map(async child => {
+        const ref = refOf(child.object);
+        const type = await context.client.discovery.resolve(ref.apiVersion, ref.kind);
+        if (type === undefined) return;
+        context.index.add(draft, child.key, "child");
+        const tracked = await context.tracker.track(type, ref, { retain: false });
+        if (tracked.error !== undefined) throw tracked.error;
+        live.set(child.key, tracked);
+      }),
+  );
+}
+
+/** Refuses before anything is written: a release is applied whole or not at all. */
+function refuseForeign(input: ApplyInput, children: readonly DesiredChild[], live: Live): void {
+  for (const child of children) {
+    const action = plan(input, child, live, new Map());
+    if (action.action !== "refuse") continue;
+    const object = refKey(refOf(child.object));
+    throw reconcileErrors.RELEASE_OWNED_BY_OTHER({ own: input.name.owner, object, other: action.owner });
+  }
+}
+
+function plan(input: ApplyInput, child: DesiredChild, live: Live, seen: ReadonlyMap<string, string>): ChildAction {
+  const tracked = live.get(child.key);
+  return planChild({
+    owner: input.name.owner,
+    desired: child,
+    live: { facts: tracked?.facts, resourceVersion: tracked?.resourceVersion ?? "" },
+    applied: input.state.applied.get(child.key),
+    seen: seen.get(child.key),
+  });
+}
+
+interface ChildOutcome {
+  readonly result: "done" | "wait" | "stale";
+  readonly change?: AppliedChange;
+}
+
+async function applyChild(
+  context: Context,
+  input: ApplyInput,
+  child: DesiredChild,
+  live: Live,
+  seen: Map<string, string>,
+): Promise<ChildOutcome> {
+  const action = plan(input, child, live, seen);
+  if (action.action === "keep") return { result: "done" };
+  if (action.action === "wait" || action.action === "stale") return { result: action.action };
+  if (action.action === "refuse") {
+    const object = refKey(refOf(child.object));
+    throw reconcileErrors.RELEASE_OWNED_BY_OTHER({ own: input.name.owner, object, other: action.owner });
+  }
+  const { resourceVersion: before = "", uid = "" } = live.get(child.key) ?? {};
+  // The uid too: without it an object that was deleted meanwhile would be made anew with what the flight saw then.
+  const lock = action.lock === undefined ? {} : { resourceVersion: action.lock, uid };
+  const body = { ...child.object, metadata: { ...child.object.metadata, ...lock } };
+  try {
+    const object = await context.tracker.write(child.key, input.key, async () => {
+      const applied = await context.client.apply(body, { fieldManager, force: action.force });
+      return applied.object;
+    });
+    const resourceVersion = object.metadata.resourceVersion ?? "";
+    if (seen.has(child.key)) seen.set(child.key, resourceVersion);
+    const leaves = leavesOf(child.object);
+    const former = input.state.applied.get(child.key);
+    input.state.applied.set(child.key, { digest: child.digest, fields: ownedFields(object), leaves });
+    const effective = resourceVersion !== before;
+    context.metrics.applies.inc({ result: effective ? "changed" : "unchanged" });
+    if (!effective) return { result: "done" };
+    const paths = former === undefined ? undefined : changedLeaves(former.leaves, leaves);
+    return { result: "done", change: { object: refOf(child.object), why: action.why, paths } };
+  } catch (error) {
+    if (!isKubeError(error, "KUBE_CONFLICT", "KUBE_FIELD_CONFLICT")) throw error;
+    context.metrics.applies.inc({ result: "conflict" });
+    return { result: "stale" };
+  }
+}

@@ -1,0 +1,46 @@
+/** What the loops share: the rooms, already wired, and the memory of each instance. */
+
+import type { Logger } from "pino";
+import type { DependencyIndex } from "../dynamic/dependencyIndex.ts";
+import type { Tracker } from "../dynamic/tracker.ts";
+import type { Sandbox } from "../flight/sandbox.ts";
+import type { KubeClient } from "../kube/client.ts";
+import type { WorkQueue } from "../kube/queue.ts";
+import type { EventRecorder } from "../observe/events.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { ObjectFacts } from "../release/facts.ts";
+import type { Applied } from "../release/plan.ts";
+import type { ReleaseRecord } from "../release/record.ts";
+import type { ActiveAirway } from "./activeAirway.ts";
+import type { CauseBook } from "./causes.ts";
+
+/** What one process remembers of one instance. All of it can be rebuilt from the cluster. */
+export interface InstanceState {
+  record: ReleaseRecord;
+  /** Inputs of the last success of this process or, after a start, of the record. */
+  inputs: string;
+  readonly applied: Map<string, Applied>;
+  /** When the last complete run ended, in milliseconds of `context.now()`; for the drift interval. */
+  lastRun: number;
+}
+
+export interface Context {
+  readonly client: KubeClient;
+  readonly tracker: Tracker<ObjectFacts>;
+  readonly index: DependencyIndex;
+  readonly sandbox: Sandbox;
+  readonly queue: WorkQueue;
+  readonly events: EventRecorder;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly causes: CauseBook;
+  readonly airways: Map<string, ActiveAirway>;
+  readonly states: Map<string, InstanceState>;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** Forgets the dependencies of one key and closes the watches that nobody needs any more. */
+export function forgetDependencies(context: Pick<Context, "index" | "tracker">, key: string): void {
+  for (const orphan of context.index.forget(key)) context.tracker.untrack(orphan);
+}

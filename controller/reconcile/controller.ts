@@ -1,0 +1,218 @@
+/**
+ * Joins the rooms: watches feed the dependency index, the index feeds the queue, the queue runs the loops.
+ */
+
+import type { Logger } from "pino";
+import { describeError } from "../../lib/errors.ts";
+import { airwayCrd } from "../airway/crds.ts";
+import { DependencyIndex } from "../dynamic/dependencyIndex.ts";
+import { type TrackedChange, Tracker } from "../dynamic/tracker.ts";
+import type { Sandbox } from "../flight/sandbox.ts";
+import type { KubeClient } from "../kube/client.ts";
+import type { KubeObject, ResourceType } from "../kube/object.ts";
+import { createQueue, type Priority } from "../kube/queue.ts";
+import { createReflector, type Reflector, type ReflectorHandler } from "../kube/reflector.ts";
+import type { EventRecorder } from "../observe/events.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { factsOf, type ObjectFacts, sameReadiness, sameShape } from "../release/facts.ts";
+import type { ActiveAirway, InstanceChange } from "./activeAirway.ts";
+import { type AirwayContext, reconcileAirway } from "./airway.ts";
+import { CauseBook } from "./causes.ts";
+import { type NextLook, reconcileInstance } from "./instance.ts";
+import { airwayKey, parseKey } from "./keys.ts";
+import { statusManager } from "./status.ts";
+
+export interface ControllerOptions {
+  readonly client: KubeClient;
+  readonly sandbox: Sandbox;
+  readonly events: EventRecorder;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Runs at the same time; they mostly wait for the API server. */
+  readonly concurrency: number;
+  /** Number of names of one kind in one namespace from which one watch serves them all. */
+  readonly wideFrom?: number;
+}
+
+export interface Controller {
+  /** Installs the Airway CRD and begins to watch; resolves when the Airways are known. */
+  start(): Promise<void>;
+  /** Finishes the runs under way, then closes the watches. */
+  stop(): Promise<void>;
+  /** Why the controller is not ready; empty when it is. */
+  notReady(): string[];
+  /** Resolves when nothing is queued or running. */
+  idle(): Promise<void>;
+}
+
+/** A watch without any sign of life for this long makes the controller unready. Bookmarks come about once a minute. */
+const oldestWatchMs = 180_000;
+
+const airwayType: ResourceType = {
+  group: "yoke.cd",
+  version: "v1alpha1",
+  apiVersion: "yoke.cd/v1alpha1",
+  kind: "Airway",
+  plural: "airways",
+  namespaced: false,
+};
+
+export function createController(options: ControllerOptions): Controller {
+  const { client, metrics, log } = options;
+  const causes = new CauseBook();
+  const index = new DependencyIndex();
+
+  const openReflector = (type: ResourceType, handler: ReflectorHandler, scope: { namespace?: string; name?: string }) =>
+    createReflector({ client, type, handler, ...scope });
+  const tracker = new Tracker<ObjectFacts>({
+    openReflector: ({ type, namespace, name, handler }) =>
+      openReflector(type, handler, {
+        ...(namespace === "" ? {} : { namespace }),
+        ...(name === undefined ? {} : { name }),
+      }),
+    get: ref => client.get(ref),
+    describe: factsOf,
+    changed: change => dependencyChanged(context, change),
+    ...(options.wideFrom === undefined ? {} : { wideFrom: options.wideFrom }),
+  });
+  const queue = createQueue({
+    concurrency: options.concurrency,
+    process: key => processKey(context, key),
+    baseDelayMs: 1_000,
+    maxDelayMs: 15 * 60 * 1000,
+  });
+  const context: AirwayContext = {
+    ...options,
+    tracker,
+    index,
+    queue,
+    causes,
+    airways: new Map(),
+    states: new Map(),
+    airwayObjects: new Map(),
+    appliedCrds: new Map(),
+    now: () => Date.now(),
+    openReflector: (type, handler) => openReflector(type, handler, {}),
+    instanceChanged: (airway, key, change, object) => instanceChanged(context, airway, key, change, object),
+  };
+  const airways = openReflector(airwayType, airwayHandler(context), {});
+  const reflectors = (): Reflector[] => [
+    airways,
+    ...[...context.airways.values()].map(airway => airway.reflector),
+    ...tracker.reflectors(),
+  ];
+  metrics.sample({ queue: () => queue.stats(), watches: () => reflectors().map(reflector => reflector.state()) });
+
+  return {
+    async start() {
+      await installAirwayCrd(client);
+      airways.start();
+      await airways.synced;
+      log.info({ airways: context.airwayObjects.size }, "watching airways");
+    },
+    async stop() {
+      await airways.stop();
+      await Promise.all([...context.airways.values()].map(airway => airway.reflector.stop()));
+      await queue.stop();
+      await tracker.stop();
+    },
+    notReady() {
+      const old = reflectors().filter(reflector => reflector.state().ageMs > oldestWatchMs).length;
+      return [
+        ...(airways.state().phase === "watching" ? [] : [`the watch of airways is ${airways.state().phase}`]),
+        ...(old === 0 ? [] : [`${old} watches gave no sign of life for ${oldestWatchMs / 1000} s`]),
+      ];
+    },
+    idle: () => queue.idle(),
+  };
+}
+
+async function installAirwayCrd(client: KubeClient): Promise<void> {
+  await client.apply(airwayCrd, { fieldManager: statusManager, force: true });
+  client.discovery.invalidate(airwayType.apiVersion);
+}
+
+function airwayHandler(context: AirwayContext): ReflectorHandler {
+  const objects = context.airwayObjects;
+  const upsert = (object: KubeObject) => {
+    const { name, generation, deletionTimestamp, finalizers } = object.metadata;
+    const former = objects.get(name);
+    objects.set(name, object);
+    const same =
+      former?.metadata.uid === object.metadata.uid &&
+      former?.metadata.generation === generation &&
+      former?.metadata.deletionTimestamp === deletionTimestamp &&
+      JSON.stringify(former?.metadata.finalizers) === JSON.stringify(finalizers);
+    if (!same) context.queue.add(airwayKey(name), { priority: "high" });
+  };
+  const remove = (name: string) => {
+    if (objects.delete(name)) context.queue.add(airwayKey(name), { priority: "high" });
+  };
+  return {
+    replace: listed => {
+      const names = new Set(listed.map(object => object.metadata.name));
+      for (const name of [...objects.keys()]) if (!names.has(name)) remove(name);
+      for (const object of listed) upsert(object);
+    },
+    upsert,
+    delete: object => remove(object.metadata.name),
+  };
+}
+
+function instanceChanged(
+  context: AirwayContext,
+  airway: ActiveAirway,
+  key: string,
+  change: InstanceChange,
+  object: KubeObject,
+): void {
+  const priority: Priority = change === "added" ? "low" : "high";
+  if (change === "added" || change === "input") {
+    const { namespace = "", name, resourceVersion = "" } = object.metadata;
+    const { apiVersion, kind } = airway.type;
+    // What was recorded already is seen for the first time by this process only.
+    const started = change === "added" && (object["status"] as { atc?: unknown } | undefined)?.atc !== undefined;
+    context.causes.add(key, {
+      change: started ? "started" : change === "added" ? "created" : "updated",
+      object: { apiVersion, kind, namespace, name },
+      resourceVersion,
+      at: performance.now(),
+    });
+  }
+  context.queue.add(key, { priority });
+}
+
+function dependencyChanged(
+  context: AirwayContext,
+  { tracked, before, after, change, origin }: TrackedChange<ObjectFacts>,
+): void {
+  const shape = !sameShape(before, after);
+  const readiness = !sameReadiness(before, after);
+  for (const dependent of context.index.dependents(tracked.key)) {
+    if (dependent.instance === origin) continue;
+    const target = parseKey(dependent.instance);
+    const mode = context.airways.get(target.airway)?.spec?.mode;
+    const renders = dependent.lookup || (shape && mode === "dynamic");
+    if (!renders && !shape && !readiness) continue;
+    if (renders && target.type === "instance") {
+      const { ref: object, resourceVersion } = tracked;
+      context.causes.add(dependent.instance, { change, object, resourceVersion, at: performance.now() });
+    }
+    context.queue.add(dependent.instance, { priority: "normal" });
+  }
+}
+
+async function processKey(context: AirwayContext, key: string): Promise<NextLook> {
+  const target = parseKey(key);
+  try {
+    if (target.type === "airway") return await reconcileAirway(context, target.airway);
+    const airway = context.airways.get(target.airway);
+    if (airway !== undefined) return await reconcileInstance(context, airway, key);
+    context.states.delete(key);
+    for (const orphan of context.index.forget(key)) context.tracker.untrack(orphan);
+    return {};
+  } catch (error) {
+    context.log.warn({ ...target, error: describeError(error) }, "run failed; it is repeated");
+    throw error;
+  }
+}

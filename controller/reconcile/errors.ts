@@ -1,0 +1,35 @@
+import { defineErrors } from "../../lib/errors.ts";
+
+export const reconcileErrors = defineErrors({
+  RELEASE_OWNED_BY_OTHER: {
+    message: (f: { own: string; object: string; other: string }) =>
+      `${f.object}: expected release "${f.own}" but resource is already owned by "${f.other}"`,
+    todo: "Give one of the two releases another object name, or delete the object's present owner.",
+  },
+  RELEASE_UNKNOWN_KIND: {
+    message: (f: { object: string }) => `${f.object}: the API server does not serve this kind`,
+    todo: "Install its CRD, or let the flight emit the CRD in an earlier stage.",
+  },
+  FLIGHT_EXIT: {
+    message: (f: { exitCode: number; stderr: string }) =>
+      `the flight exited with ${f.exitCode}: ${f.stderr.trim() === "" ? "(it printed nothing to stderr)" : f.stderr.trim()}`,
+    todo: "Fix what the flight complains about, in the instance or in the flight.",
+  },
+  FLIGHT_NOT_LOADED: {
+    message: (f: { airway: string }) => `the flight of Airway ${f.airway} is not loaded`,
+    todo: "See the Ready condition of the Airway.",
+  },
+  FLIGHT_BAD_INPUT_PATH: {
+    message: (f: { path: string; at: string }) => `objectPath ${f.path}: ${f.at} is not an object`,
+    todo: "Correct spec.objectPath of the Airway.",
+  },
+  FLIGHT_MODULE_MISSING: {
+    message: (f: { url: string }) => `there is no flight at ${f.url}`,
+    todo: "Create the ConfigMap and key that the URL names, or correct spec.wasmUrls.flight.",
+  },
+  FLIGHT_CHECKSUM: {
+    message: (f: { wanted: string; got: string }) =>
+      `cannot verify module against expected checksum: wanted "${f.wanted}" but got "${f.got}"`,
+    todo: "Set spec.wasmUrls.flightChecksum to the sha256 of the module, or publish the module that it names.",
+  },
+});

@@ -1,0 +1,126 @@
+/**
+ * Answers the questions of one render (contract §3.5), and remembers what it answered.
+ *
+ * In the modes that react to lookups the object is watched before it is read, and counts as a dependency from then on.
+ * The flight gets definite answers only: found, not found, forbidden. When the API server cannot be asked now, the
+ * render fails and is repeated; a flight must not take "no answer" for "no object".
+ */
+
+import { type Matcher, matches } from "../airway/matcher.ts";
+import type { Draft } from "../dynamic/dependencyIndex.ts";
+import { trackedKey } from "../dynamic/tracker.ts";
+import type { LookupAnswer, LookupRequest } from "../flight/lookup.ts";
+import { isKubeError } from "../kube/errors.ts";
+import { groupKind, type KubeObject, type ObjectRef, type ResourceType } from "../kube/object.ts";
+import { ownerKey } from "../release/normalise.ts";
+import type { Context } from "./context.ts";
+
+const notOwned = "forbidden: cannot access resource outside of target release ownership";
+const noAccess = "access to the cluster has not been granted for this flight invocation";
+
+export interface LookupPolicy {
+  readonly clusterAccess: boolean;
+  readonly matchers: readonly Matcher[];
+  /** Owner key of the release that is rendered. */
+  readonly owner: string;
+  /** Whether later changes of what is looked up matter (dynamic and subscription mode). */
+  readonly watch: boolean;
+}
+
+interface Found {
+  readonly object: KubeObject | undefined;
+  readonly resourceVersion: string;
+  readonly error?: Error | undefined;
+}
+
+export class RenderLookups {
+  /** resourceVersion of each object that was asked for, empty for "not found", by tracked key. */
+  readonly seen = new Map<string, string>();
+  readonly refs: ObjectRef[] = [];
+  /** What made the render useless: the API server could not be asked. */
+  failure: unknown;
+  readonly #context: Pick<Context, "client" | "tracker" | "index">;
+  readonly #policy: LookupPolicy;
+  readonly #draft: Draft;
+  readonly #answers = new Map<string, Promise<LookupAnswer>>();
+  readonly #secrets = new Set<string>();
+
+  constructor(context: Pick<Context, "client" | "tracker" | "index">, policy: LookupPolicy, draft: Draft) {
+    this.#context = context;
+    this.#policy = policy;
+    this.#draft = draft;
+  }
+
+  async lookup(request: LookupRequest): Promise<LookupAnswer> {
+    if (!this.#policy.clusterAccess) return { state: "no-access", message: noAccess };
+    try {
+      const type = await this.#context.client.discovery.resolve(request.apiVersion, request.kind);
+      if (type === undefined) {
+        return { state: "error", message: `no matches for kind "${request.kind}" in version "${request.apiVersion}"` };
+      }
+      // An empty namespace means `default`, not the release's (contract §3.5).
+      const ref = { ...request, namespace: type.namespaced ? request.namespace || "default" : "" };
+      const key = trackedKey(ref);
+      // One render sees one state of an object, however often it asks.
+      const answer = this.#answers.get(key) ?? this.#answer(type, ref, key);
+      this.#answers.set(key, answer);
+      return await answer;
+    } catch (error) {
+      this.failure ??= error;
+      return { state: "error", message: "the API server could not be asked" };
+    }
+  }
+
+  /** Takes the values of looked-up Secrets out of a text that a flight wrote. */
+  redact(text: string): string {
+    let redacted = text;
+    for (const value of this.#secrets) redacted = redacted.replaceAll(value, "[secret]");
+    return redacted;
+  }
+
+  async #answer(type: ResourceType, ref: ObjectRef, key: string): Promise<LookupAnswer> {
+    const found = await this.#read(type, ref, key);
+    if (found.error !== undefined) {
+      if (isKubeError(found.error, "KUBE_FORBIDDEN")) return { state: "forbidden", message: found.error.message };
+      if (isKubeError(found.error, "KUBE_UNAUTHENTICATED")) {
+        return { state: "unauthenticated", message: found.error.message };
+      }
+      throw found.error;
+    }
+    this.refs.push(ref);
+    this.seen.set(key, found.object === undefined ? "" : found.resourceVersion);
+    if (found.object === undefined) {
+      return { state: "not-found", message: `${groupKind(ref)} "${ref.name}" not found` };
+    }
+    if (!this.#allowed(ref, found.object)) return { state: "forbidden", message: notOwned };
+    if (ref.kind === "Secret" && ref.apiVersion === "v1") this.#remember(found.object);
+    return { state: "ok", object: found.object };
+  }
+
+  async #read(type: ResourceType, ref: ObjectRef, key: string): Promise<Found> {
+    if (!this.#policy.watch) {
+      const object = await this.#context.client.get(ref);
+      return { object, resourceVersion: object?.metadata.resourceVersion ?? "" };
+    }
+    this.#context.index.add(this.#draft, key, "lookup");
+    const tracked = await this.#context.tracker.track(type, ref, { retain: true });
+    return { object: tracked.object, resourceVersion: tracked.resourceVersion, error: tracked.error };
+  }
+
+  #allowed(ref: ObjectRef, object: KubeObject): boolean {
+    if (ownerKey(object) === this.#policy.owner) return true;
+    const target = { namespace: ref.namespace, groupKind: groupKind(ref), name: ref.name };
+    return matches(this.#policy.matchers, target);
+  }
+
+  #remember(secret: KubeObject): void {
+    const { data } = secret;
+    if (data === null || typeof data !== "object") return;
+    for (const value of Object.values(data)) {
+      if (typeof value !== "string") continue;
+      // Shorter values occur by chance in any text.
+      for (const form of [value, Buffer.from(value, "base64").toString()])
+        if (form.length >= 4) this.#secrets.add(form);
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/** What a release needs to know of a live object; small, because it is kept for every child of every instance. */
+
+import type { KubeObject } from "../kube/object.ts";
+import { ownedFields } from "./fields.ts";
+import { ownerKey } from "./normalise.ts";
+import { readiness } from "./readiness.ts";
+
+export interface ObjectFacts {
+  /** See `ownedFields`. */
+  readonly fields: string;
+  /** `<release namespace>/<release>` of the release that owns the object; empty when none does (contract §0). */
+  readonly owner: string;
+  readonly deleting: boolean;
+  readonly ready: boolean;
+  /** Set when the object can not become ready any more, for example a failed Job. */
+  readonly failure: string | undefined;
+}
+
+export function factsOf(object: KubeObject): ObjectFacts {
+  const { ready, failed, reason } = readiness(object);
+  return {
+    fields: ownedFields(object),
+    owner: ownerKey(object),
+    deleting: object.metadata.deletionTimestamp !== undefined,
+    ready,
+    failure: failed === true ? reason : undefined,
+  };
+}
+
+/** Whether a child is still as its release applied it: nobody took a field, the ownership or the object away. */
+export function sameShape(a: ObjectFacts | undefined, b: ObjectFacts | undefined): boolean {
+  return a?.fields === b?.fields && a?.owner === b?.owner && a?.deleting === b?.deleting;
+}
+
+export function sameReadiness(a: ObjectFacts | undefined, b: ObjectFacts | undefined): boolean {
+  return a?.ready === b?.ready && a?.failure === b?.failure;
+}

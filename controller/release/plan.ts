@@ -1,0 +1,87 @@
+/**
+ * Desired, live and recorded state in; what to do out. Pure.
+ *
+ * Ownership (contract §4.3, made safe): objects of another release are refused, objects of nobody are adopted.
+ */
+
+import type { KubeObject } from "../kube/object.ts";
+import type { ObjectFacts } from "./facts.ts";
+import type { Leaves } from "./fields.ts";
+import type { InventoryEntry } from "./record.ts";
+
+export interface DesiredChild {
+  readonly key: string;
+  readonly stage: number;
+  readonly object: KubeObject;
+  /** Digest of the rendered object. */
+  readonly digest: string;
+}
+
+/** What this process applied last for a child, and what the API server then recorded as ours. */
+export interface Applied {
+  readonly digest: string;
+  readonly fields: string;
+  readonly leaves: Leaves;
+}
+
+export interface LiveChild {
+  readonly facts: ObjectFacts | undefined;
+  readonly resourceVersion: string;
+}
+
+export type ChildAction =
+  | {
+      readonly action: "apply";
+      readonly child: DesiredChild;
+      /** `missing`: not there. `changed`: the render differs. `drifted`: somebody else changed it. `unknown`: first look after a start. */
+      readonly why: "missing" | "changed" | "drifted" | "unknown";
+      /** The optimistic lock: the resourceVersion that the flight saw when it looked this object up. */
+      readonly lock: string | undefined;
+      readonly force: boolean;
+    }
+  | { readonly action: "keep"; readonly child: DesiredChild }
+  /** It is being deleted; it is made again when it is gone. */
+  | { readonly action: "wait"; readonly child: DesiredChild }
+  /** The flight saw an older version of this object than is there now: render again. */
+  | { readonly action: "stale"; readonly child: DesiredChild }
+  | { readonly action: "refuse"; readonly child: DesiredChild; readonly owner: string };
+
+export interface PlanInput {
+  readonly owner: string;
+  readonly desired: DesiredChild;
+  readonly live: LiveChild;
+  readonly applied: Applied | undefined;
+  /** resourceVersion that the flight saw of this object, empty for "not found"; undefined when it did not look. */
+  readonly seen: string | undefined;
+}
+
+export function planChild({ owner, desired: child, live, applied, seen }: PlanInput): ChildAction {
+  const { facts } = live;
+  if (facts !== undefined && facts.owner !== "" && facts.owner !== owner) {
+    return { action: "refuse", child, owner: facts.owner };
+  }
+  if (facts?.deleting === true) return { action: "wait", child };
+  if (seen !== undefined && seen !== (facts === undefined ? "" : live.resourceVersion)) {
+    return { action: "stale", child };
+  }
+  const unchanged = applied?.digest === child.digest;
+  if (facts !== undefined && unchanged && facts.fields === applied.fields) return { action: "keep", child };
+  const why = facts === undefined ? "missing" : applied === undefined ? "unknown" : unchanged ? "drifted" : "changed";
+  // An object that the flight saw missing must not be overwritten when it appears in between: without force the
+  // API server answers with a conflict then.
+  return { action: "apply", child, why, lock: seen === "" ? undefined : seen, force: seen !== "" };
+}
+
+/** What the former inventory has and the new render has not, last stage first: the order of deletion. */
+export function leaving(
+  inventory: readonly InventoryEntry[],
+  desired: ReadonlySet<string>,
+  keyOf: (entry: InventoryEntry) => string,
+): InventoryEntry[][] {
+  const stages = new Map<number, InventoryEntry[]>();
+  for (const entry of inventory) {
+    if (desired.has(keyOf(entry))) continue;
+    stages.set(entry.stage, [...(stages.get(entry.stage) ?? []), entry]);
+  }
+  return [...stages.entries()].sort(([a], [b]) => b - a).map(([, entries]) => entries);
+}

@@ -1,0 +1,42 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { KubeObject } from "../kube/object.ts";
+import { emptyRecord, type ReleaseRecord, readRecord, writeRecord } from "./record.ts";
+
+function instance(atc: unknown): KubeObject {
+  return { apiVersion: "examples.com/v1", kind: "Backend", metadata: { name: "nginx" }, status: { atc } };
+}
+
+const word = fc.stringMatching(/^[a-z]{1,8}$/);
+const ref = fc.record({ apiVersion: word, kind: word, namespace: fc.oneof(fc.constant(""), word), name: word });
+const record: fc.Arbitrary<ReleaseRecord> = fc.record({
+  flight: word,
+  inputs: word,
+  lookups: fc.array(ref),
+  inventory: fc.array(fc.tuple(ref, fc.nat(5)).map(([entry, stage]) => ({ ...entry, stage }))),
+  lastRoll: fc.option(fc.record({ time: word, cause: word }), { nil: undefined }),
+});
+
+describe("the release record", () => {
+  it("comes back as it was written", () => {
+    fc.assert(
+      fc.property(record, written => {
+        const stored: unknown = JSON.parse(JSON.stringify(writeRecord(written)));
+        expect(readRecord(instance(stored))).toEqual(written);
+      }),
+    );
+  });
+
+  it("is empty for an instance without one", () => {
+    expect(readRecord({ apiVersion: "v1", kind: "X", metadata: { name: "x" } })).toEqual(emptyRecord);
+  });
+
+  it("never fails on what somebody else wrote there", () => {
+    fc.assert(fc.property(fc.jsonValue(), stored => expect(() => readRecord(instance(stored))).not.toThrow()));
+  });
+
+  it("leaves out entries that name nothing", () => {
+    const stored = { inventory: [{ apiVersion: "v1", kind: "Secret" }, 3, null], lookups: "no" };
+    expect(readRecord(instance(stored))).toEqual(emptyRecord);
+  });
+});

@@ -1,0 +1,94 @@
+/**
+ * What the controller remembers of a release, in the instance's own `status.atc`.
+ *
+ * It lives there, and not in an object beside it, so that one status write records a roll, and one list of the
+ * instances at start-up brings back all that is needed to know that nothing changed (docs/decisions/0002-release-record.md).
+ * Anyone who may write the status may forge it; so nothing is deleted on its word alone: the live object must carry the
+ * release's owner key.
+ */
+
+import type { KubeObject, ObjectRef } from "../kube/object.ts";
+
+/** One object that the release owns, or is about to own. `stage` counts from 0 in the order of creation. */
+export interface InventoryEntry extends ObjectRef {
+  readonly stage: number;
+}
+
+export interface Roll {
+  /** RFC 3339, when the change was applied. */
+  readonly time: string;
+  /** One sentence: which object changed, its resourceVersion, what followed. Never a value. */
+  readonly cause: string;
+}
+
+export interface ReleaseRecord {
+  /** `sha256:<hex>` of the flight that made the last successful render. */
+  readonly flight: string;
+  /** Digest over all inputs of the last successful render; empty when none was successful. */
+  readonly inputs: string;
+  readonly lookups: readonly ObjectRef[];
+  readonly inventory: readonly InventoryEntry[];
+  readonly lastRoll: Roll | undefined;
+}
+
+export const emptyRecord: ReleaseRecord = { flight: "", inputs: "", lookups: [], inventory: [], lastRoll: undefined };
+
+/** Reads `status.atc`. What is malformed is left out: the record is then rebuilt by the next render. */
+export function readRecord(instance: KubeObject): ReleaseRecord {
+  const stored = child(child(instance, "status"), "atc");
+  const roll = child(stored, "lastRoll");
+  return {
+    flight: text(stored["flight"]),
+    inputs: text(stored["inputs"]),
+    lookups: list(stored["lookups"]).map(readRef).filter(hasName),
+    inventory: list(stored["inventory"])
+      .map(entry => ({ ...readRef(entry), stage: typeof entry["stage"] === "number" ? entry["stage"] : 0 }))
+      .filter(hasName),
+    lastRoll: text(roll["cause"]) === "" ? undefined : { time: text(roll["time"]), cause: text(roll["cause"]) },
+  };
+}
+
+/** The JSON of `status.atc`; empty namespaces are left out for the reader's sake. */
+export function writeRecord(record: ReleaseRecord): Record<string, unknown> {
+  return {
+    flight: record.flight,
+    inputs: record.inputs,
+    lookups: record.lookups.map(writeRef),
+    inventory: record.inventory.map(entry => ({ ...writeRef(entry), stage: entry.stage })),
+    ...(record.lastRoll === undefined ? {} : { lastRoll: record.lastRoll }),
+  };
+}
+
+function writeRef({ apiVersion, kind, namespace, name }: ObjectRef): Record<string, string> {
+  return namespace === "" ? { apiVersion, kind, name } : { apiVersion, kind, namespace, name };
+}
+
+function readRef(stored: Record<string, unknown>): ObjectRef {
+  return {
+    apiVersion: text(stored["apiVersion"]),
+    kind: text(stored["kind"]),
+    namespace: text(stored["namespace"]),
+    name: text(stored["name"]),
+  };
+}
+
+function hasName(ref: ObjectRef): boolean {
+  return ref.apiVersion !== "" && ref.kind !== "" && ref.name !== "";
+}
+
+function child(of: unknown, field: string): Record<string, unknown> {
+  const value = isRecord(of) ? of[field] : undefined;
+  return isRecord(value) ? value : {};
+}
+
+function list(value: unknown): Record<string, unknown>[] {
+  return Array.isArray(value) ? value.filter(isRecord) : [];
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
