@@ -71,7 +71,10 @@ export interface KubeClient {
   /** The state now (consistent read), in pages; each item has its apiVersion and kind. */
   list(type: ResourceType, options?: ListOptions): Promise<ObjectList>;
   create(object: KubeObject, options: CreateOptions): Promise<KubeObject>;
-  /** Server-side apply. `metadata.resourceVersion` in the object makes it conditional (KUBE_CONFLICT). */
+  /**
+   * Server-side apply. `metadata.resourceVersion` in the object makes it conditional (KUBE_CONFLICT). Send
+   * `metadata.uid` with it: without, an object that was deleted meanwhile is created anew (seen with Kubernetes 1.34).
+   */
   apply(object: KubeObject, options: ApplyOptions): Promise<{ object: KubeObject; created: boolean }>;
   patch(ref: ObjectRef, patch: unknown, options: PatchOptions): Promise<KubeObject>;
   /** `deleting`: finalizers or a grace period keep it for now. `absent` also when its kind is not served any more. */

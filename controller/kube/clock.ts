@@ -1,6 +1,6 @@
 /** Time as a value to pass in, so that back-off, ages and time-outs are tested without waiting. */
 export interface Clock {
-  /** Milliseconds; only differences mean something. Never goes back. */
+  /** Milliseconds since about the epoch. Never goes back, also when the machine's date does. */
   now(): number;
   /** Runs `callback` once after `delayMs`; the returned function cancels it. */
   schedule(delayMs: number, callback: () => void): () => void;
@@ -10,7 +10,7 @@ export interface Clock {
 const longestTimerMs = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now: () => performance.timeOrigin + performance.now(),
   schedule(delayMs, callback) {
     const timer = setTimeout(callback, Math.min(Math.max(0, delayMs), longestTimerMs));
     return () => clearTimeout(timer);

@@ -1,11 +1,7 @@
 /** The two ways of reading an answer from an undici dispatcher: as a whole, and line by line. */
 import type { Dispatcher } from "undici";
 import { connectionError } from "./errors.ts";
-import type { HttpRequest, ResponseHead } from "./interceptors.ts";
-
-export interface HttpResponse extends ResponseHead {
-  body: string;
-}
+import type { HttpRequest, HttpResponse, ResponseHead } from "./interceptors.ts";
 
 export interface HttpStream extends ResponseHead {
   /** Lines without their end; a last line without an end comes too. Throws when the connection breaks. */

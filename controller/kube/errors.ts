@@ -146,9 +146,12 @@ export function protocolError(request: { method: string; path: string }, detail:
   return new KubeError("KUBE_PROTOCOL", { method, path, status: 0, reason: "", causes: [], detail });
 }
 
-/** No answer came: refused, reset, timed out, or not trusted. */
-export function connectionError(request: { method: string; path: string }, cause: unknown): KubeError {
+/** No answer came: refused, reset, timed out, not trusted, or this side was closed. */
+export function connectionError(request: { method: string; path: string }, cause: unknown): CodedError {
   const code = errorCode(cause);
+  if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED") {
+    return kubeErrors.KUBE_STOPPED({ what: `the connection for ${request.method} ${request.path}` }, cause);
+  }
   const untrusted = /CERT|TLS|SSL|ISSUER/.test(code);
   const detail = `${code === "" ? "" : `${code} `}${cause instanceof Error ? cause.message : String(cause)}`;
   return new KubeError(
@@ -177,7 +180,7 @@ export function answerError(
     reason: told.reason,
     causes,
     retryAfterMs: retryAfterMs(answer.headers?.["retry-after"] ?? told.retryAfterSeconds),
-    detail: hideValues ? hiddenDetail(answer.status, causes) : told.message || `HTTP ${answer.status}`,
+    detail: hideValues ? hiddenDetail(answer.status, told, causes) : told.message || `HTTP ${answer.status}`,
   };
   return new KubeError(codeOf(answer.status, told), facts);
 }
@@ -187,8 +190,14 @@ function mayQuoteValues(status: number): boolean {
   return status === 400 || status === 422 || status >= 500;
 }
 
-function hiddenDetail(status: number, causes: readonly StatusCause[]): string {
-  const fields = causes.map(cause => `${cause.field ?? "?"} (${cause.reason ?? "refused"})`).join(", ");
+function hiddenDetail(status: number, told: Told, causes: readonly StatusCause[]): string {
+  const misTyped = /: (\.[^:]+): (expected \w+|field not declared in schema)/.exec(told.message);
+  const misEncoded = /illegal base64 data/.exec(told.message);
+  const fields = [
+    ...causes.map(cause => `${cause.field ?? "?"} (${cause.reason ?? "refused"})`),
+    ...(misTyped === null ? [] : [`${misTyped[1]} (${misTyped[2]})`]),
+    ...(misEncoded === null ? [] : [`.data (${misEncoded[0]})`]),
+  ].join(", ");
   return `HTTP ${status}; its words are hidden because they may quote the Secret${fields === "" ? "" : `; fields: ${fields}`}`;
 }
 
@@ -232,9 +241,18 @@ function codeOf(status: number, told: Told): AnswerCode {
   // A resourceVersion from the future: etcd was restored, or another API server is behind.
   if (told.causes.some(cause => cause.reason === "ResourceVersionTooLarge")) return "KUBE_GONE";
   if (status === 409) return conflictCode(told);
+  if (refusedPatch.test(told.message)) return "KUBE_INVALID";
   const known = codeByStatus[status];
   if (known !== undefined) return known;
   return status >= 400 && status < 500 ? "KUBE_INVALID" : "KUBE_UNAVAILABLE";
+}
+
+/** Server-side apply answers 500 for an object that does not fit its type (seen with Kubernetes 1.34). */
+const refusedPatch = /^failed to (create typed patch|convert new) object /;
+
+/** Whether the same request would be refused again, although its status says that the server is at fault. */
+export function isRefusedPatch(body: string): boolean {
+  return refusedPatch.test(readStatus(body).message);
 }
 
 const codeByStatus: Readonly<Record<number, AnswerCode>> = {

@@ -1,9 +1,9 @@
 /**
  * What happens around every request, one idea each; `transport.ts` puts them together.
- * The same interceptors serve plain requests and streams: they look at the head of the answer only.
+ * An `Interceptor` serves plain requests and streams alike: it looks at the head of the answer only.
  */
 import { type Clock, sleep } from "./clock.ts";
-import { isKubeError, type KubeError, retryAfterMs } from "./errors.ts";
+import { isKubeError, isRefusedPatch, type KubeError, retryAfterMs } from "./errors.ts";
 
 export interface HttpRequest {
   method: string;
@@ -19,6 +19,10 @@ export interface HttpRequest {
 export interface ResponseHead {
   status: number;
   headers: Readonly<Record<string, string>>;
+}
+
+export interface HttpResponse extends ResponseHead {
+  body: string;
 }
 
 export type Send<Response extends ResponseHead> = (request: HttpRequest) => Promise<Response>;
@@ -85,8 +89,13 @@ export interface RetryOptions {
  * (429), and for idempotent requests also 5xx and a lost connection. A lost answer to an optimistic-lock apply comes
  * back as a conflict, which is safe: the caller looks again.
  */
-export function withRetry(clock: Clock, random: () => number, options: RetryOptions): Interceptor {
-  return next => async request => {
+export function withRetry(
+  next: Send<HttpResponse>,
+  clock: Clock,
+  random: () => number,
+  options: RetryOptions,
+): Send<HttpResponse> {
+  return async request => {
     for (let attempt = 1; ; attempt++) {
       const outcome = await next(request).then(
         response => ({ response }),
@@ -105,7 +114,7 @@ export function withRetry(clock: Clock, random: () => number, options: RetryOpti
 /** Milliseconds to wait before the next attempt; nothing when there should be none. */
 function pauseBefore(
   request: HttpRequest,
-  outcome: { response: ResponseHead } | { error: unknown },
+  outcome: { response: HttpResponse } | { error: unknown },
   attempt: number,
   random: () => number,
   options: RetryOptions,
@@ -115,9 +124,9 @@ function pauseBefore(
     const again = isKubeError(outcome.error, "KUBE_UNAVAILABLE") && (neverSent(outcome.error) || isIdempotent(request));
     return again ? backoff : undefined;
   }
-  const { status, headers } = outcome.response;
-  const again = status === 429 || ([500, 502, 503, 504].includes(status) && isIdempotent(request));
-  if (!again) return undefined;
+  const { status, headers, body } = outcome.response;
+  const failed = [500, 502, 503, 504].includes(status) && isIdempotent(request) && !isRefusedPatch(body);
+  if (status !== 429 && !failed) return undefined;
   const asked = retryAfterMs(headers["retry-after"]) ?? 0;
   return asked > options.maxRetryAfterMs ? undefined : Math.max(backoff, asked);
 }

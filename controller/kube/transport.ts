@@ -9,10 +9,11 @@
 import { buildConnector, Pool } from "undici";
 import { type Clock, systemClock } from "./clock.ts";
 import type { ClusterConfig } from "./config.ts";
-import { exchange, type HttpResponse, type HttpStream, openStream } from "./dispatch.ts";
+import { exchange, type HttpStream, openStream } from "./dispatch.ts";
 import {
   compose,
   type HttpRequest,
+  type HttpResponse,
   type Interceptor,
   type RequestInfo,
   withHeaders,
@@ -22,8 +23,8 @@ import {
   withToken,
 } from "./interceptors.ts";
 
-export type { HttpResponse, HttpStream } from "./dispatch.ts";
-export type { HttpRequest, RequestInfo } from "./interceptors.ts";
+export type { HttpStream } from "./dispatch.ts";
+export type { HttpRequest, HttpResponse, RequestInfo } from "./interceptors.ts";
 
 export interface TransportStats {
   /** Open connections for requests and for streams. */
@@ -71,7 +72,12 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
     ...(options.onRequest === undefined ? [] : [withObserver(clock, options.onRequest)]),
   ];
   return {
-    request: compose((request: HttpRequest) => exchange(requests, request), withRetry(clock, random, retry), ...common),
+    request: withRetry(
+      compose((request: HttpRequest) => exchange(requests, request), ...common),
+      clock,
+      random,
+      retry,
+    ),
     stream: compose((request: HttpRequest) => openStream(streams, request), ...common),
     stats: () => ({
       requestConnections: requests.stats.connected,

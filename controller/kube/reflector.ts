@@ -1,0 +1,335 @@
+/**
+ * Mirrors one resource type in one scope into a handler, for ever: list, then watch from there.
+ *
+ * Promises:
+ * - No gap: a watch goes on where the last one ended; where the API server cannot serve that point any more (410, or
+ *   a resourceVersion from before a restore), everything is listed again.
+ * - No silent death: every failure leads to another attempt; a watch that gives no sign of life is opened again.
+ * - Time never goes back: the list is a consistent read (no resourceVersion; "0" could answer from a cache that is
+ *   behind what somebody here has already seen), and repeated or older events are dropped.
+ * - A handler that throws is told everything again.
+ */
+import { type Backoff, pauseAfter } from "./backoff.ts";
+import { acceptOf, type KubeClient, resourcePath, selectorsOf, withType } from "./client.ts";
+import { type Clock, sleep, systemClock } from "./clock.ts";
+import { answerError, isKubeError, isMissingPath, type KubeError, kubeErrors } from "./errors.ts";
+import type { KubeObject, ResourceType } from "./object.ts";
+import { isRepeat, parseWatchEvent, type WatchEvent } from "./watchEvent.ts";
+
+export interface ReflectorHandler {
+  /**
+   * The complete state of the scope, after each list. A kind that is not served (any more) is reported to `failed`
+   * and then given as no objects at resourceVersion "".
+   */
+  replace(objects: KubeObject[], resourceVersion: string): void;
+  upsert(object: KubeObject): void;
+  /** With the last state, whose resourceVersion is that of the deletion. */
+  delete(object: KubeObject): void;
+  /** All changes up to this resourceVersion have been told. */
+  progress?(resourceVersion: string): void;
+  /** An attempt failed; the next one follows by itself. */
+  failed?(error: Error): void;
+}
+
+export interface ReflectorOptions {
+  client: KubeClient;
+  type: ResourceType;
+  /** Empty or absent: all namespaces, or a cluster-scoped type. */
+  namespace?: string;
+  /** Exactly one object. */
+  name?: string;
+  labelSelector?: string;
+  /** Objects come with their metadata only. */
+  metadataOnly?: boolean;
+  handler: ReflectorHandler;
+  /** Watch from this resourceVersion without listing: for a scope whose state is known from elsewhere. */
+  resumeFrom?: string;
+  /** A watch without a sign of life for so long is opened again. Default 90 s; bookmarks come about every 60 s. */
+  silenceMs?: number;
+  clock?: Clock;
+  random?: () => number;
+}
+
+export interface ReflectorState {
+  phase: "listing" | "watching" | "waiting" | "stopped";
+  /** Milliseconds since the last sign of life: an event, a bookmark, an opened watch, a list. */
+  ageMs: number;
+  /** Watches opened after the first one. */
+  restarts: number;
+  /** Of the last attempt, if it failed. */
+  lastError?: string;
+}
+
+export interface Reflector {
+  start(): void;
+  /** No call of the handler follows. */
+  stop(): Promise<void>;
+  /** Settles once: when the first complete state was handed over, or with KUBE_STOPPED. */
+  readonly synced: Promise<void>;
+  state(): ReflectorState;
+}
+
+export function createReflector(options: ReflectorOptions): Reflector {
+  return new ListWatch(options);
+}
+
+/** The API server itself: soon, because every second without a watch is a second behind. */
+const serverTrouble: Backoff = { baseMs: 200, maxMs: 10_000, jitter: 0.5 };
+/** Somebody has to do something first. */
+const missingRight: Backoff = { baseMs: 2_000, maxMs: 60_000, jitter: 0.2 };
+const missingKind: Backoff = { baseMs: 1_000, maxMs: 15_000, jitter: 0.2 };
+
+/** A watch ends by itself after 30 to 60 minutes, spread so that many do not end together. */
+const watchSeconds = { least: 1_800, spread: 1_800 };
+
+/** A watch that lasted so long, or brought something, forgives the failures before it. */
+const steadyMs = 10_000;
+
+class ListWatch implements Reflector {
+  readonly synced: Promise<void>;
+  readonly #options: ReflectorOptions;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #settle = Promise.withResolvers<void>();
+  readonly #stop = new AbortController();
+  #type: ResourceType;
+  #loop: Promise<void> | undefined;
+  /** Where the next watch begins; undefined when a list is due. */
+  #position: string | undefined;
+  #phase: ReflectorState["phase"] = "waiting";
+  #lastLife: number;
+  #opened = 0;
+  #failures = 0;
+  /** Answers in a row that say that the kind is not served. */
+  #misses = 0;
+  #lastError: string | undefined;
+
+  constructor(options: ReflectorOptions) {
+    this.#options = options;
+    this.#type = options.type;
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? Math.random;
+    this.#position = options.resumeFrom;
+    this.#lastLife = this.#clock.now();
+    this.synced = this.#settle.promise;
+    // Who does not wait for it is not to be bothered by a stop.
+    this.synced.catch(() => undefined);
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    const error = kubeErrors.KUBE_STOPPED({ what: `the watch of ${this.#path()}` });
+    this.#stop.abort(error);
+    this.#settle.reject(error);
+    await this.#loop;
+    this.#phase = "stopped";
+  }
+
+  state(): ReflectorState {
+    return {
+      phase: this.#phase,
+      ageMs: this.#clock.now() - this.#lastLife,
+      restarts: Math.max(0, this.#opened - 1),
+      ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
+    };
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      const pause = await this.#attempt().then(
+        () => 0,
+        (error: unknown) => this.#pauseAfter(error),
+      );
+      if (pause === 0 || this.#stop.signal.aborted) continue;
+      this.#phase = "waiting";
+      await sleep(this.#clock, pause, this.#stop.signal).catch(() => undefined);
+    }
+    this.#phase = "stopped";
+  }
+
+  /** One list if it is due, and one watch. Resolves when the watch ended in order. */
+  async #attempt(): Promise<void> {
+    if (this.#misses > 0) await this.#resolveAgain();
+    this.#position ??= await this.#list();
+    await this.#watch(this.#position);
+  }
+
+  /** A kind that comes back may have another plural or scope. */
+  async #resolveAgain(): Promise<void> {
+    const { apiVersion, kind } = this.#type;
+    this.#options.client.discovery.invalidate(apiVersion);
+    const type = await this.#options.client.discovery.resolve(apiVersion, kind);
+    if (type === undefined) throw kubeErrors.KUBE_UNKNOWN_KIND({ apiVersion, kind });
+    this.#type = type;
+  }
+
+  async #list(): Promise<string> {
+    this.#phase = "listing";
+    const { client, namespace = "", metadataOnly = false } = this.#options;
+    const list = await client.list(this.#type, {
+      namespace,
+      metadataOnly,
+      ...this.#selectors(),
+      signal: this.#stop.signal,
+    });
+    this.#alive();
+    this.#hand(handler => handler.replace(list.items, list.resourceVersion));
+    this.#settle.resolve();
+    return list.resourceVersion;
+  }
+
+  async #watch(from: string): Promise<void> {
+    const silence = this.#guardAgainstSilence();
+    const start = this.#clock.now();
+    try {
+      const request = {
+        method: "GET",
+        path: this.#path(),
+        query: {
+          ...selectorsOf(this.#selectors()),
+          watch: true,
+          allowWatchBookmarks: true,
+          resourceVersion: from,
+          timeoutSeconds: Math.round(watchSeconds.least + watchSeconds.spread * this.#random()),
+        },
+        headers: acceptOf("object", this.#options.metadataOnly),
+        signal: silence.signal,
+      };
+      const { status, headers, lines } = await this.#options.client.transport.stream(request);
+      if (status !== 200) {
+        const body = await readAll(lines);
+        const { apiVersion, kind } = this.#type;
+        if (isMissingPath(status, body)) throw kubeErrors.KUBE_UNKNOWN_KIND({ apiVersion, kind });
+        throw answerError(request, { status, headers, body });
+      }
+      this.#phase = "watching";
+      this.#opened++;
+      this.#alive();
+      this.#settle.resolve();
+      await this.#follow(lines, request.path);
+    } finally {
+      silence.end();
+      if (this.#clock.now() - start >= steadyMs) this.#failures = 0;
+    }
+  }
+
+  async #follow(lines: AsyncIterable<string>, path: string): Promise<void> {
+    const { opened, position } = { opened: this.#clock.now(), position: this.#position };
+    for await (const line of lines) {
+      if (this.#stop.signal.aborted) return;
+      if (line !== "") this.#take(parseWatchEvent(line, path));
+    }
+    // A server that ends every watch at once is in trouble, however politely it does so.
+    if (this.#position === position && this.#clock.now() - opened < steadyMs) throw endedAtOnce(path);
+  }
+
+  #take(event: WatchEvent): void {
+    if (event.type === "error") throw event.error;
+    this.#alive();
+    if (this.#position !== undefined && isRepeat(event.resourceVersion, this.#position)) return;
+    this.#failures = 0;
+    if (event.type === "bookmark") {
+      this.#position = event.resourceVersion;
+      this.#hand(handler => handler.progress?.(event.resourceVersion));
+      return;
+    }
+    const object = withType(event.object, this.#type);
+    this.#hand(handler => (event.type === "delete" ? handler.delete(object) : handler.upsert(object)));
+    this.#position = event.resourceVersion;
+  }
+
+  /** What the handler could not take has to be told again, which only a list does. */
+  #hand(tell: (handler: ReflectorHandler) => void): void {
+    if (this.#stop.signal.aborted) return;
+    try {
+      tell(this.#options.handler);
+    } catch (error) {
+      this.#position = undefined;
+      throw error;
+    }
+  }
+
+  #alive(): void {
+    this.#lastLife = this.#clock.now();
+    this.#misses = 0;
+    this.#lastError = undefined;
+  }
+
+  /** Reports the failure, and says how long to wait. */
+  #pauseAfter(error: unknown): number {
+    if (this.#stop.signal.aborted) return 0;
+    this.#failures++;
+    const failure = error instanceof Error ? error : new Error(String(error));
+    this.#lastError = failure.message;
+    if (isKubeError(error, "KUBE_GONE")) this.#position = undefined;
+    this.#options.handler.failed?.(failure);
+    if (isKubeError(error, "KUBE_UNKNOWN_KIND")) return this.#missed();
+    const asked = isKubeError(error, "KUBE_THROTTLED", "KUBE_UNAVAILABLE") ? (error.retryAfterMs ?? 0) : 0;
+    const backoff = isKubeError(error, "KUBE_FORBIDDEN") ? missingRight : serverTrouble;
+    return Math.max(asked, pauseAfter(this.#failures, backoff, this.#random()));
+  }
+
+  /** Emptied at the second look only: a single 404 may come from a server that is just starting. */
+  #missed(): number {
+    this.#position = undefined;
+    this.#misses++;
+    if (this.#misses === 2) {
+      this.#options.handler.replace([], "");
+      this.#settle.resolve();
+    }
+    return pauseAfter(this.#misses, missingKind, this.#random());
+  }
+
+  #guardAgainstSilence(): { signal: AbortSignal; end: () => void } {
+    const { silenceMs = 90_000 } = this.#options;
+    const watch = new AbortController();
+    const onStop = (): void => watch.abort(this.#stop.signal.reason);
+    this.#stop.signal.addEventListener("abort", onStop, { once: true });
+    if (this.#stop.signal.aborted) onStop();
+    this.#lastLife = this.#clock.now();
+    let cancel: () => void;
+    const look = (): void => {
+      const left = silenceMs - (this.#clock.now() - this.#lastLife);
+      if (left > 0) cancel = this.#clock.schedule(left, look);
+      else watch.abort(silent(this.#path(), silenceMs));
+    };
+    look();
+    return {
+      signal: watch.signal,
+      end: () => {
+        cancel();
+        this.#stop.signal.removeEventListener("abort", onStop);
+      },
+    };
+  }
+
+  #selectors(): { fieldSelector?: string; labelSelector?: string } {
+    const { name, labelSelector } = this.#options;
+    return {
+      ...(name === undefined ? {} : { fieldSelector: `metadata.name=${name}` }),
+      ...(labelSelector === undefined ? {} : { labelSelector }),
+    };
+  }
+
+  #path(): string {
+    return resourcePath(this.#type, this.#options.namespace ?? "");
+  }
+}
+
+async function readAll(lines: AsyncIterable<string>): Promise<string> {
+  const all: string[] = [];
+  for await (const line of lines) all.push(line);
+  return all.join("\n");
+}
+
+function endedAtOnce(path: string): KubeError {
+  return answerError({ method: "WATCH", path }, { status: 503, body: "the server ends the watch at once" });
+}
+
+function silent(path: string, silenceMs: number): KubeError {
+  const body = `no sign of life for ${silenceMs / 1000} s`;
+  return answerError({ method: "WATCH", path }, { status: 504, body });
+}
