@@ -1,0 +1,61 @@
+/**
+ * The state folder: everything that the embedded substrate knows about one cluster and its services.
+ *
+ *     cluster.json          what `cluster up` recorded          services/NAME.json   what the supervisor recorded
+ *     kubeconfig.yaml       self-contained, mode 0600           logs/NAME.log        a service's output, bounded
+ *     kwok/                 kwokctl's working directory         supervisor.*         socket, log and lock of the supervisor
+ */
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+
+/** Creates the folder if need be; its files are for the owner only. */
+export function openStateDir(dir: string): string {
+  const stateDir = resolve(dir);
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  return stateDir;
+}
+
+export const statePaths = {
+  cluster: (stateDir: string) => join(stateDir, "cluster.json"),
+  kubeconfig: (stateDir: string) => join(stateDir, "kubeconfig.yaml"),
+  kwok: (stateDir: string) => join(stateDir, "kwok"),
+  services: (stateDir: string) => join(stateDir, "services"),
+  service: (stateDir: string, name: string) => join(stateDir, "services", `${name}.json`),
+  log: (stateDir: string, name: string) => join(stateDir, "logs", `${name}.log`),
+  supervisorLog: (stateDir: string) => join(stateDir, "supervisor.log"),
+} as const;
+
+/** Replaces the file in one step, so that a reader or a crash never meets half of it. */
+export function writeFileAtomic(file: string, content: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const draft = `${file}.${process.pid}.tmp`;
+  writeFileSync(draft, content, { mode: 0o600 });
+  chmodSync(draft, 0o600);
+  renameSync(draft, file);
+}
+
+export function writeJson(file: string, value: unknown): void {
+  writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** The file's value; undefined when it is missing or damaged, as both mean that nothing is known. */
+export function readJson<T>(file: string): T | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+export function removeFile(file: string): void {
+  rmSync(file, { recursive: true, force: true });
+}
+
+/** The last lines of a text file, for error messages; empty when it cannot be read. */
+export function lastLines(file: string, count: number): string {
+  try {
+    return readFileSync(file, "utf8").trimEnd().split("\n").slice(-count).join("\n");
+  } catch {
+    return "";
+  }
+}
