@@ -1,0 +1,80 @@
+/** A cluster of its own in Docker: Vault, External Secrets and the controller run in it as pods. */
+import { local } from "@pulumi/command";
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Settings } from "../config.ts";
+import { clusterConfig, type Probe } from "../kind/cluster.ts";
+import { imageReference } from "../kind/image.ts";
+import { root } from "../paths.ts";
+import { partsInCluster } from "./partsInCluster.ts";
+import type { Cluster, Substrate, Wanted } from "./substrate.ts";
+
+export function kindSubstrate(settings: Settings, wanted: Wanted): Substrate {
+  const cluster = kindCluster(settings);
+  const image = settings.controllerImage
+    ? loadedImage(pulumi.output(settings.controllerImage), settings, cluster.lifetime)
+    : loadedImage(builtImage(settings), settings, cluster.lifetime);
+  return partsInCluster(settings, wanted, cluster, image, `http://127.0.0.1:${settings.vaultPort}`);
+}
+
+const command = { dir: root, logging: local.Logging.Stderr, addPreviousOutputInEnv: false } as const;
+
+function kindCluster(settings: Settings): Cluster & { readonly lifetime: local.Command } {
+  const place = { NAME: settings.clusterName, STATE: `.state/${settings.stack}` };
+  const probed = local
+    .runOutput({ command: "node infra/kind/cli.ts probe", dir: root, environment: place, logging: local.Logging.None })
+    .stdout.apply(line => JSON.parse(line) as Probe);
+  const lifetime = new local.Command(
+    "cluster",
+    {
+      ...command,
+      create: "node infra/kind/cli.ts cluster up",
+      delete: "node infra/kind/cli.ts cluster down",
+      environment: {
+        ...place,
+        NODE_IMAGE: settings.nodeImage,
+        VAULT_PORT: String(settings.vaultPort),
+        IDENTITY: probed.identity,
+        HEALTH: probed.health,
+      },
+      // What only another cluster can have, and a cluster that is gone. The rest repairs the one that is there.
+      triggers: [settings.clusterName, settings.nodeImage, clusterConfig(settings.vaultPort), probed.identity],
+    },
+    { deleteBeforeReplace: true, additionalSecretOutputs: ["stdout"], customTimeouts: { create: "10m" } },
+  );
+  const kubeconfig = pulumi.secret(lifetime.stdout);
+  const provider = new kubernetes.Provider("kubernetes", {
+    kubeconfig,
+    clusterIdentifier: lifetime.id,
+    deleteUnreachable: true,
+    enableSecretMutable: true,
+    upsertExistingObjects: true,
+  });
+  return { kubeconfig, provider, lifetime };
+}
+
+function builtImage(settings: Settings): pulumi.Output<string> {
+  const reference = imageReference(settings.baseImage);
+  const built = new local.Command("controller-image", {
+    ...command,
+    create: "node infra/kind/cli.ts image build",
+    environment: { IMAGE: reference, BASE_IMAGE: settings.baseImage },
+    triggers: [reference],
+  });
+  return built.stdout;
+}
+
+/** The image's name once the cluster's node has it. */
+function loadedImage(image: pulumi.Output<string>, settings: Settings, cluster: local.Command): pulumi.Output<string> {
+  const loaded = new local.Command(
+    "controller-image-in-kind",
+    {
+      ...command,
+      create: "node infra/kind/cli.ts image load",
+      environment: { IMAGE: image, NAME: settings.clusterName },
+      triggers: [image, cluster.id],
+    },
+    { dependsOn: cluster, deletedWith: cluster },
+  );
+  return loaded.stdout;
+}

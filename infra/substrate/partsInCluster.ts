@@ -1,0 +1,34 @@
+/** Vault, External Secrets and the controller as pods: what `kind` and `existing` have in common. */
+import * as kubernetes from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import type { Settings } from "../config.ts";
+import { Controller } from "../controller.ts";
+import { ExternalSecrets } from "../externalSecrets.ts";
+import { Vault } from "../vault.ts";
+import { type Cluster, inCluster, type Substrate, type Wanted } from "./substrate.ts";
+
+export function partsInCluster(
+  settings: Settings,
+  wanted: Wanted,
+  cluster: Cluster,
+  controllerImage: pulumi.Input<string>,
+  vaultAddress: string,
+): Substrate {
+  const namespace = new kubernetes.core.v1.Namespace("atc", { metadata: { name: "atc" } }, inCluster(cluster));
+  const vault = new Vault(
+    "vault",
+    { chart: settings.vaultChart, image: settings.vaultImage, token: settings.vaultToken, address: vaultAddress },
+    inCluster(cluster),
+  );
+  const externalSecrets = new ExternalSecrets(
+    "external-secrets",
+    { chart: settings.externalSecretsChart, image: settings.externalSecretsImage },
+    inCluster(cluster),
+  );
+  const controller = new Controller(
+    "atc",
+    { image: controllerImage, namespace: namespace.metadata.name, ...wanted },
+    inCluster(cluster, [namespace]),
+  );
+  return { cluster, vault, externalSecrets, controller };
+}

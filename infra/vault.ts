@@ -1,0 +1,67 @@
+/** Vault in the cluster: dev mode, unsealed, its KV store at `secret/`. */
+import { local } from "@pulumi/command";
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { Component } from "./component.ts";
+import type { ChartSource } from "./config.ts";
+import { chartLocation, imageValues } from "./helm.ts";
+import { VAULT_NODE_PORT } from "./kind/cluster.ts";
+import { root } from "./paths.ts";
+import type { RunningVault } from "./substrate/substrate.ts";
+
+export interface VaultArgs {
+  readonly chart: ChartSource;
+  readonly image: string;
+  readonly token: pulumi.Output<string>;
+  /** Where this machine reaches the node port. */
+  readonly address: string;
+}
+
+export class Vault extends Component implements RunningVault {
+  readonly address: pulumi.Output<string>;
+  readonly addressForCluster = "http://vault.vault.svc:8200";
+  readonly token: pulumi.Output<string>;
+  readonly lifetime: pulumi.Resource;
+
+  constructor(name: string, args: VaultArgs, options: pulumi.ComponentResourceOptions) {
+    super("Vault", name, options);
+    const release = new kubernetes.helm.v3.Release(
+      name,
+      {
+        name: "vault",
+        namespace: "vault",
+        createNamespace: true,
+        ...chartLocation(args.chart),
+        values: {
+          fullnameOverride: "vault",
+          global: { tlsDisable: true },
+          injector: { enabled: false },
+          server: {
+            ...imageValues(args.image),
+            dev: { enabled: true, devRootToken: args.token },
+            // Helm waits for no StatefulSet that is updated OnDelete, the chart's default: it would be ready too early.
+            updateStrategyType: "RollingUpdate",
+            service: { type: "NodePort", nodePort: VAULT_NODE_PORT },
+          },
+        },
+      },
+      this.child,
+    );
+    const answers = new local.Command(
+      `${name}-answers`,
+      {
+        create: "node infra/vaultInstance.ts",
+        dir: root,
+        environment: { VAULT_ADDR: args.address },
+        triggers: [release.id, release.status.revision],
+        logging: local.Logging.Stderr,
+        addPreviousOutputInEnv: false,
+      },
+      { ...this.child, dependsOn: release },
+    );
+    this.address = answers.stdout.apply(() => args.address);
+    this.token = pulumi.secret(args.token);
+    this.lifetime = release;
+    this.registerOutputs({ address: this.address });
+  }
+}
