@@ -223,13 +223,12 @@ export class Tracker<Facts> {
   #openPending(bucket: Bucket<Facts>): void {
     const opening = bucket.opening.filter(entry => this.#entries.get(entry.key) === entry);
     bucket.opening = [];
-    if (bucket.wideForbidden) return this.#openExact(opening);
-    if (bucket.wide !== undefined) {
-      if (bucket.wideSynced) for (const entry of opening) void this.#readUnderWideWatch(entry);
-      return;
+    if (bucket.wide === undefined) {
+      if (bucket.wideForbidden || bucket.entries.size < this.#wideFrom) this.#openExact(opening);
+      else this.#openWide(bucket);
+    } else if (bucket.wideSynced) {
+      for (const entry of opening) void this.#readUnderWideWatch(entry);
     }
-    if (bucket.entries.size < this.#wideFrom) return this.#openExact(opening);
-    this.#openWide(bucket);
   }
 
   #openExact(entries: Entry<Facts>[]): void {
@@ -317,9 +316,11 @@ export class Tracker<Facts> {
   }
 
   #listed(entry: Entry<Facts>, object: KubeObject | undefined, resourceVersion: string): void {
+    // A list of a kind that is not served has no resourceVersion.
+    const kindIsGone = resourceVersion === "";
     const recovered = !entry.synced && entry.error !== undefined;
     if (object !== undefined) this.#event(entry, { deleted: false, object });
-    else if (entry.facts !== undefined && isNewer(resourceVersion, entry.resourceVersion)) {
+    else if (entry.facts !== undefined && (kindIsGone || isNewer(resourceVersion, entry.resourceVersion))) {
       this.#remove(entry, resourceVersion);
     } else if (recovered) {
       // Somebody was told "cannot be read"; now the answer is "does not exist".

@@ -98,11 +98,8 @@ export class ActiveAirway {
     const slim: KubeObject = { ...object, metadata };
     const input = inputDigest(slim);
     this.#instances.set(key, { object: slim, input });
-    if (held === undefined) return this.#changed(key, "added", slim);
-    const deleting = metadata.deletionTimestamp !== undefined;
-    if (deleting && held.object.metadata.deletionTimestamp === undefined) return this.#changed(key, "deleting", slim);
-    if (held.object.metadata.uid !== metadata.uid) return this.#changed(key, "added", slim);
-    if (held.input !== input) this.#changed(key, "input", slim);
+    const change = changeOf(held, slim, input);
+    if (change !== undefined) this.#changed(key, change, slim);
   }
 
   #delete(key: string): void {
@@ -111,6 +108,13 @@ export class ActiveAirway {
     this.#instances.delete(key);
     this.#changed(key, "gone", held.object);
   }
+}
+
+function changeOf(held: Held | undefined, object: KubeObject, input: string): InstanceChange | undefined {
+  const { uid, deletionTimestamp } = object.metadata;
+  if (held?.object.metadata.uid !== uid) return "added";
+  if (deletionTimestamp !== held?.object.metadata.deletionTimestamp) return "deleting";
+  return held?.input === input ? undefined : "input";
 }
 
 /** The controller's own bookkeeping (finalizers, owner references, status) is no input (contract §2.2). */

@@ -11,7 +11,7 @@ import { type Tracked, trackedKey } from "../dynamic/tracker.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { type KubeObject, type ObjectRef, refKey, refOf } from "../kube/object.ts";
 import type { ObjectFacts } from "../release/facts.ts";
-import { changedLeaves, digest, fieldManager, leavesOf, ownedFields } from "../release/fields.ts";
+import { changedLeaves, digest, fieldManager, holds, leavesOf, ownedFields } from "../release/fields.ts";
 import { type ChildAction, type DesiredChild, planChild } from "../release/plan.ts";
 import type { InventoryEntry } from "../release/record.ts";
 import type { Context, InstanceState } from "./context.ts";
@@ -154,11 +154,14 @@ function refuseForeign(input: ApplyInput, children: readonly DesiredChild[], liv
 
 function plan(input: ApplyInput, child: DesiredChild, live: Live, seen: ReadonlyMap<string, string>): ChildAction {
   const tracked = live.get(child.key);
+  const applied = input.state.applied.get(child.key);
+  const { object } = tracked ?? {};
   return planChild({
     owner: input.name.owner,
     desired: child,
     live: { facts: tracked?.facts, resourceVersion: tracked?.resourceVersion ?? "" },
-    applied: input.state.applied.get(child.key),
+    applied,
+    held: object !== undefined && applied !== undefined && holds(object, child.object, applied.leaves),
     seen: seen.get(child.key),
   });
 }
@@ -177,6 +180,11 @@ async function applyChild(
 ): Promise<ChildOutcome> {
   const action = plan(input, child, live, seen);
   if (action.action === "keep") return { result: "done" };
+  if (action.action === "follow") {
+    const leaves = leavesOf(child.object);
+    input.state.applied.set(child.key, { digest: child.digest, fields: action.fields, leaves });
+    return { result: "done" };
+  }
   if (action.action === "wait" || action.action === "stale") return { result: action.action };
   if (action.action === "refuse") {
     const object = refKey(refOf(child.object));
@@ -197,7 +205,7 @@ async function applyChild(
     const former = input.state.applied.get(child.key);
     input.state.applied.set(child.key, { digest: child.digest, fields: ownedFields(object), leaves });
     const effective = resourceVersion !== before;
-    context.metrics.applies.inc({ result: effective ? "changed" : "unchanged" });
+    context.metrics.applies.inc({ result: effective ? (before === "" ? "created" : "updated") : "unchanged" });
     if (!effective) return { result: "done" };
     const paths = former === undefined ? undefined : changedLeaves(former.leaves, leaves);
     return { result: "done", change: { object: refOf(child.object), why: action.why, paths } };

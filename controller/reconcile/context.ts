@@ -1,12 +1,12 @@
 /** What the loops share: the rooms, already wired, and the memory of each instance. */
 
-import type { Logger } from "pino";
 import type { DependencyIndex } from "../dynamic/dependencyIndex.ts";
 import type { Tracker } from "../dynamic/tracker.ts";
 import type { Sandbox } from "../flight/sandbox.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { WorkQueue } from "../kube/queue.ts";
 import type { EventRecorder } from "../observe/events.ts";
+import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { ObjectFacts } from "../release/facts.ts";
 import type { Applied } from "../release/plan.ts";

@@ -2,7 +2,6 @@
  * Joins the rooms: watches feed the dependency index, the index feeds the queue, the queue runs the loops.
  */
 
-import type { Logger } from "pino";
 import { describeError } from "../../lib/errors.ts";
 import { airwayCrd } from "../airway/crds.ts";
 import { DependencyIndex } from "../dynamic/dependencyIndex.ts";
@@ -13,7 +12,9 @@ import type { KubeObject, ResourceType } from "../kube/object.ts";
 import { createQueue, type Priority } from "../kube/queue.ts";
 import { createReflector, type Reflector, type ReflectorHandler } from "../kube/reflector.ts";
 import type { EventRecorder } from "../observe/events.ts";
+import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Check } from "../observe/server.ts";
 import { factsOf, type ObjectFacts, sameReadiness, sameShape } from "../release/facts.ts";
 import type { ActiveAirway, InstanceChange } from "./activeAirway.ts";
 import { type AirwayContext, reconcileAirway } from "./airway.ts";
@@ -39,8 +40,8 @@ export interface Controller {
   start(): Promise<void>;
   /** Finishes the runs under way, then closes the watches. */
   stop(): Promise<void>;
-  /** Why the controller is not ready; empty when it is. */
-  notReady(): string[];
+  /** For `/readyz`. */
+  checks(): Check[];
   /** Resolves when nothing is queued or running. */
   idle(): Promise<void>;
 }
@@ -101,7 +102,22 @@ export function createController(options: ControllerOptions): Controller {
     ...[...context.airways.values()].map(airway => airway.reflector),
     ...tracker.reflectors(),
   ];
-  metrics.sample({ queue: () => queue.stats(), watches: () => reflectors().map(reflector => reflector.state()) });
+  metrics.readFrom(() => {
+    const { queued, running } = queue.stats();
+    const { workers, running: busy, queued: waiting } = options.sandbox.stats();
+    const ages = reflectors().map(reflector => reflector.state().ageMs / 1000);
+    return {
+      watches: ages.length,
+      oldestWatchAgeSeconds: Math.max(0, ...ages),
+      watchedObjects: tracker.size,
+      queued,
+      running,
+      instances: context.states.size,
+      sandboxWorkers: workers,
+      sandboxBusy: busy,
+      sandboxWaiting: waiting,
+    };
+  });
 
   return {
     async start() {
@@ -116,11 +132,13 @@ export function createController(options: ControllerOptions): Controller {
       await queue.stop();
       await tracker.stop();
     },
-    notReady() {
-      const old = reflectors().filter(reflector => reflector.state().ageMs > oldestWatchMs).length;
+    checks() {
+      const { phase } = airways.state();
+      const silent = reflectors().filter(reflector => reflector.state().ageMs > oldestWatchMs).length;
+      const detail = `${silent} gave no sign of life for ${oldestWatchMs / 1000} s`;
       return [
-        ...(airways.state().phase === "watching" ? [] : [`the watch of airways is ${airways.state().phase}`]),
-        ...(old === 0 ? [] : [`${old} watches gave no sign of life for ${oldestWatchMs / 1000} s`]),
+        { name: "airways", ok: phase === "watching", detail: `the watch is ${phase}` },
+        { name: "watches", ok: silent === 0, detail },
       ];
     },
     idle: () => queue.idle(),

@@ -33,7 +33,7 @@ export interface NextLook {
 export async function reconcileInstance(context: Context, airway: ActiveAirway, key: string): Promise<NextLook> {
   const instance = airway.get(key);
   if (instance === undefined) return forgetInstance(context, key);
-  const state = context.states.get(key) ?? (await restore(context, airway, key, instance));
+  const state = context.states.get(key) ?? (await restore(context, key, instance));
   if (instance.metadata.deletionTimestamp !== undefined) return terminate(context, airway, key, instance, state);
   const { spec, flight } = airway;
   if (spec === undefined || flight === undefined) {
@@ -43,7 +43,7 @@ export async function reconcileInstance(context: Context, airway: ActiveAirway, 
   }
   const run = { context, airway: { name: airway.name, type: airway.type, spec, flight }, active: airway, key, state };
   if (!isDue(run) && state.inputs !== "" && state.inputs === currentInputs(run)) {
-    context.metrics.skips.inc({ airway: airway.name });
+    context.metrics.renders.inc({ airway: airway.name, result: "skipped" });
     // A cause that changed no input caused nothing.
     context.causes.forget(key);
     await tell(context, airway, instance, readyFrom(context, state.record), state.record);
@@ -54,7 +54,7 @@ export async function reconcileInstance(context: Context, airway: ActiveAirway, 
     return await renderAndApply(run, instance, causes);
   } catch (error) {
     context.causes.giveBack(key, causes);
-    context.metrics.renders.inc({ airway: airway.name, result: "error" });
+    context.metrics.renders.inc({ airway: airway.name, result: "failed" });
     const message = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
     if (!isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED")) {
       await tell(context, airway, instance, { status: "False", reason: "Error", message }, state.record);
@@ -89,7 +89,7 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
     state,
     recordIntent: inventory => recordIntent(run, instance, inventory),
   });
-  context.metrics.renders.inc({ airway: run.airway.name, result: result.outcome });
+  context.metrics.renders.inc({ airway: run.airway.name, result: "rendered" });
   if (result.outcome === "stale") {
     context.causes.giveBack(key, causes);
     // The event of the newer version leads here again; this is for the case that it was seen before the write failed.
@@ -119,12 +119,7 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
 const staleRetryMs = 500;
 
 /** Brings back what the record of an earlier process knows, and watches what it depended on. */
-async function restore(
-  context: Context,
-  airway: ActiveAirway,
-  key: string,
-  instance: KubeObject,
-): Promise<InstanceState> {
+async function restore(context: Context, key: string, instance: KubeObject): Promise<InstanceState> {
   const record = readRecord(instance);
   const draft = context.index.begin(key);
   const watch = async (ref: ReleaseRecord["lookups"][number], role: "lookup" | "child") => {
@@ -139,7 +134,6 @@ async function restore(
   ]);
   const state = { record, inputs: record.inputs, applied: new Map(), lastRun: context.now() };
   context.states.set(key, state);
-  context.metrics.instances.set({ airway: airway.name }, airway.keys().length);
   return state;
 }
 
@@ -204,7 +198,9 @@ function readyFrom(context: Context, record: ReleaseRecord): Ready {
   if (failed?.facts?.failure !== undefined) {
     return { status: "False", reason: "Error", message: failed.facts.failure };
   }
-  const waiting = tracked.filter(({ facts }) => facts?.ready !== true).map(({ entry }) => describe(entry));
+  const waiting = tracked
+    .filter(({ facts }) => facts?.ready !== true)
+    .map(({ entry, facts }) => facts?.gap || describe(entry));
   if (waiting.length > 0)
     return { status: "False", reason: "InProgress", message: `waiting for ${waiting.join(", ")}` };
   const count = record.inventory.length;
@@ -283,7 +279,8 @@ function announce(run: Run, instance: KubeObject, causes: Cause[], { changes }: 
 function observePatches(run: Run, causes: Cause[], changes: AppliedChange[]): void {
   const first = causes.find(cause => cause.change !== "started");
   if (first === undefined || changes.length === 0) return;
-  run.context.metrics.eventToPatchSeconds.observe((performance.now() - first.at) / 1000);
+  const seconds = (performance.now() - first.at) / 1000;
+  run.context.metrics.eventToPatchSeconds.observe({ airway: run.airway.name }, seconds);
 }
 
 async function terminate(

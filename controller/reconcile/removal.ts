@@ -12,7 +12,7 @@ import { isKubeError } from "../kube/errors.ts";
 import { type ObjectRef, parseApiVersion } from "../kube/object.ts";
 import type { ObjectFacts } from "../release/facts.ts";
 import { fieldManager } from "../release/fields.ts";
-import { annotations, labels } from "../release/normalise.ts";
+import { managedByLabel, releaseAnnotation, releaseNamespaceAnnotation } from "../release/normalise.ts";
 import { leaving } from "../release/plan.ts";
 import type { InventoryEntry } from "../release/record.ts";
 import type { Context } from "./context.ts";
@@ -77,8 +77,8 @@ async function orphan(context: Context, input: RemovalInput, entry: ObjectRef): 
   const patch = {
     metadata: {
       ownerReferences: null,
-      labels: { [labels.managedBy]: null },
-      annotations: { [annotations.release]: null, [annotations.namespace]: null },
+      labels: { [managedByLabel]: null },
+      annotations: { [releaseAnnotation]: null, [releaseNamespaceAnnotation]: null },
     },
   };
   await context.tracker.write(trackedKey(entry), input.key, () =>

@@ -1,6 +1,6 @@
 /** What a release needs to know of a live object; small, because it is kept for every child of every instance. */
 
-import type { KubeObject } from "../kube/object.ts";
+import { type KubeObject, parseApiVersion } from "../kube/object.ts";
 import { ownedFields } from "./fields.ts";
 import { ownerKey } from "./normalise.ts";
 import { readiness } from "./readiness.ts";
@@ -12,6 +12,8 @@ export interface ObjectFacts {
   readonly owner: string;
   readonly deleting: boolean;
   readonly ready: boolean;
+  /** What is missing, where the object says it itself in a Ready condition; else empty. */
+  readonly gap: string;
   /** Set when the object can not become ready any more, for example a failed Job. */
   readonly failure: string | undefined;
 }
@@ -23,8 +25,14 @@ export function factsOf(object: KubeObject): ObjectFacts {
     owner: ownerKey(object),
     deleting: object.metadata.deletionTimestamp !== undefined,
     ready,
+    gap: ready || isWorkload(object) ? "" : reason,
     failure: failed === true ? reason : undefined,
   };
+}
+
+/** Kubernetes' own kinds count replicas; each step of a roll would be a new reason and so a write of status. */
+function isWorkload(object: KubeObject): boolean {
+  return !parseApiVersion(object.apiVersion).group.includes(".");
 }
 
 /** Whether a child is still as its release applied it: nobody took a field, the ownership or the object away. */
@@ -33,5 +41,5 @@ export function sameShape(a: ObjectFacts | undefined, b: ObjectFacts | undefined
 }
 
 export function sameReadiness(a: ObjectFacts | undefined, b: ObjectFacts | undefined): boolean {
-  return a?.ready === b?.ready && a?.failure === b?.failure;
+  return a?.ready === b?.ready && a?.gap === b?.gap && a?.failure === b?.failure;
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { KubeObject, ManagedFieldsEntry } from "../kube/object.ts";
-import { changedLeaves, leavesOf, ownedFields } from "./fields.ts";
+import { changedLeaves, holds, leavesOf, ownedFields } from "./fields.ts";
 
 function deployment(managedFields: ManagedFieldsEntry[], spec: unknown = {}): KubeObject {
   return { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "nginx", managedFields }, spec };
@@ -45,5 +45,31 @@ describe("changedLeaves", () => {
         expect(changedLeaves(leavesOf(deployment([], value)), leavesOf(deployment([], copy)))).toEqual([]);
       }),
     );
+  });
+});
+
+describe("holds", () => {
+  const former = leavesOf(deployment([], { a: 1 }));
+
+  it("is true where the live object has all that was rendered, and more", () => {
+    expect(holds(deployment([], { a: 1, b: { c: [1] } }), deployment([], { a: 1 }), former)).toBe(true);
+  });
+
+  it.each([
+    ["another value", { a: 2 }],
+    ["no value", {}],
+    ["another type", { a: { x: 1 } }],
+  ])("is false where it has %s", (_, live) => {
+    expect(holds(deployment([], live), deployment([], { a: 1 }), former)).toBe(false);
+  });
+
+  it("is false while something is there that was rendered before and is not now", () => {
+    const both = leavesOf(deployment([], { a: 1, old: 2 }));
+    expect(holds(deployment([], { a: 1, old: 3 }), deployment([], { a: 1 }), both)).toBe(false);
+    expect(holds(deployment([], { a: 1 }), deployment([], { a: 1 }), both)).toBe(true);
+  });
+
+  it("wants lists to be equal", () => {
+    expect(holds(deployment([], { a: [1, 2] }), deployment([], { a: [1] }), former)).toBe(false);
   });
 });

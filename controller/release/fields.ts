@@ -59,6 +59,28 @@ export function changedLeaves(before: Leaves, after: Leaves): string[] {
   return [...changed, ...old.keys()];
 }
 
+/**
+ * Whether `live` has every field of `desired` with the same value, and none of the leaves that `former` had and
+ * `desired` has no more. Lists must be equal element by element. Then an apply would change nothing but bookkeeping.
+ */
+export function holds(live: KubeObject, desired: KubeObject, former: Leaves): boolean {
+  if (!includes(live, desired)) return false;
+  const wanted = new Set(leavesOf(desired).paths);
+  const removed = former.paths.filter(path => !wanted.has(path));
+  if (removed.length === 0) return true;
+  const present = new Set(leavesOf(live).paths);
+  return !removed.some(path => present.has(path));
+}
+
+function includes(live: unknown, desired: unknown): boolean {
+  if (desired === null || typeof desired !== "object") return live === desired;
+  if (live === null || typeof live !== "object" || Array.isArray(live) !== Array.isArray(desired)) return false;
+  if (Array.isArray(desired) && desired.length !== (live as unknown[]).length) return false;
+  return Object.entries(desired).every(([key, value]) =>
+    includes(Object.getOwnPropertyDescriptor(live, key)?.value, value),
+  );
+}
+
 function collect(value: unknown, path: string, paths: string[], hashes: number[]): void {
   if (value !== null && typeof value === "object" && Object.keys(value).length > 0) {
     const list = Array.isArray(value);

@@ -6,18 +6,25 @@ import { type Applied, type LiveChild, leaving, planChild } from "./plan.ts";
 const owner = "default/examples.com.Backend.default.nginx";
 const object = { apiVersion: "v1", kind: "Secret", metadata: { name: "nginx", namespace: "default" } };
 const desired = { key: "v1|Secret|default|nginx", stage: 0, object, digest: "d1" };
-const facts: ObjectFacts = { fields: "f1", owner, deleting: false, ready: true, failure: undefined };
+const facts: ObjectFacts = { fields: "f1", owner, deleting: false, ready: true, gap: "", failure: undefined };
 const applied: Applied = { digest: "d1", fields: "f1", leaves: leavesOf(object) };
 
 function plan(
   live: Partial<ObjectFacts> | undefined,
-  more: { applied?: Applied; seen?: string; version?: string } = {},
+  more: { applied?: Applied; seen?: string; version?: string; held?: boolean } = {},
 ) {
   const liveChild: LiveChild = {
     facts: live === undefined ? undefined : { ...facts, ...live },
     resourceVersion: more.version ?? "7",
   };
-  return planChild({ owner, desired, live: liveChild, applied: more.applied, seen: more.seen });
+  return planChild({
+    owner,
+    desired,
+    live: liveChild,
+    applied: more.applied,
+    held: more.held ?? false,
+    seen: more.seen,
+  });
 }
 
 describe("planChild", () => {
@@ -48,6 +55,14 @@ describe("planChild", () => {
     ["there by now", {}, ""],
   ] as const)("renders again when the looked-up object is %s", (_, live, seen) => {
     expect(plan(live, { seen, applied })).toMatchObject({ action: "stale" });
+  });
+
+  it("writes nothing where the live object holds already what was rendered from it", () => {
+    const former = { ...applied, digest: "d0" };
+    expect(plan({ fields: "f9" }, { held: true, seen: "7", applied: former })).toMatchObject({
+      action: "follow",
+      fields: "f9",
+    });
   });
 
   it("refuses an object of another release", () => {

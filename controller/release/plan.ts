@@ -40,6 +40,11 @@ export type ChildAction =
       readonly force: boolean;
     }
   | { readonly action: "keep"; readonly child: DesiredChild }
+  /**
+   * The render follows the live object, as with a looked-up Secret that the flight passes on: there is nothing to
+   * write, and the fields stay with whoever wrote them.
+   */
+  | { readonly action: "follow"; readonly child: DesiredChild; readonly fields: string }
   /** It is being deleted; it is made again when it is gone. */
   | { readonly action: "wait"; readonly child: DesiredChild }
   /** The flight saw an older version of this object than is there now: render again. */
@@ -51,11 +56,13 @@ export interface PlanInput {
   readonly desired: DesiredChild;
   readonly live: LiveChild;
   readonly applied: Applied | undefined;
+  /** Whether the live object holds the rendered one already; known only of objects that are looked up too. */
+  readonly held: boolean;
   /** resourceVersion that the flight saw of this object, empty for "not found"; undefined when it did not look. */
   readonly seen: string | undefined;
 }
 
-export function planChild({ owner, desired: child, live, applied, seen }: PlanInput): ChildAction {
+export function planChild({ owner, desired: child, live, applied, held, seen }: PlanInput): ChildAction {
   const { facts } = live;
   if (facts !== undefined && facts.owner !== "" && facts.owner !== owner) {
     return { action: "refuse", child, owner: facts.owner };
@@ -66,6 +73,7 @@ export function planChild({ owner, desired: child, live, applied, seen }: PlanIn
   }
   const unchanged = applied?.digest === child.digest;
   if (facts !== undefined && unchanged && facts.fields === applied.fields) return { action: "keep", child };
+  if (facts !== undefined && held) return { action: "follow", child, fields: facts.fields };
   const why = facts === undefined ? "missing" : applied === undefined ? "unknown" : unchanged ? "drifted" : "changed";
   // An object that the flight saw missing must not be overwritten when it appears in between: without force the
   // API server answers with a conflict then.

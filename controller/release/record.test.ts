@@ -32,7 +32,11 @@ describe("the release record", () => {
   });
 
   it("never fails on what somebody else wrote there", () => {
-    fc.assert(fc.property(fc.jsonValue(), stored => expect(() => readRecord(instance(stored))).not.toThrow()));
+    fc.assert(
+      fc.property(fc.jsonValue(), stored => {
+        expect(() => readRecord(instance(stored))).not.toThrow();
+      }),
+    );
   });
 
   it("leaves out entries that name nothing", () => {
