@@ -1,23 +1,29 @@
 /**
- * Whether a schema is structural, told with paths before the API server is asked. Its own answers are precise too, but
- * come one field after another, or as a bare decoding error for a keyword that it does not know.
- * Never stricter than the API server: what is doubtful is left to it.
+ * Whether a schema is one that Kubernetes accepts, told with paths before the API server is asked: a keyword that it
+ * does not know, or one with a value of the wrong type, makes server-side apply answer a bare 500, which looks like
+ * trouble of the server and not of the Airway.
+ *
+ * Not stricter than the API server, but for unknown keywords below `items`, which it drops in silence. What it explains
+ * well itself (list types, defaults, patterns, CEL) is left to it.
  * Source: Kubernetes, "Extend the Kubernetes API with CustomResourceDefinitions", Specifying a structural schema.
  */
 
 type Schema = Record<string, unknown>;
 
-const types = ["array", "boolean", "integer", "number", "object", "string"];
+/** The keywords of JSONSchemaProps (apiextensions.k8s.io/v1) that a CRD may use, by the type of their value. */
+const keywordsByType: Record<string, string> = {
+  string: "description type format title pattern x-kubernetes-list-type x-kubernetes-map-type",
+  number: "maximum minimum multipleOf maxLength minLength maxItems minItems maxProperties minProperties",
+  boolean:
+    "exclusiveMaximum exclusiveMinimum uniqueItems nullable x-kubernetes-preserve-unknown-fields " +
+    "x-kubernetes-embedded-resource x-kubernetes-int-or-string",
+  list: "enum required allOf oneOf anyOf x-kubernetes-list-map-keys x-kubernetes-validations",
+  object: "properties not externalDocs",
+  any: "default example items additionalProperties",
+};
 
-/** What JSONSchemaProps of apiextensions.k8s.io/v1 knows and a structural schema may use. */
-const keywords = new Set(
-  (
-    "description type format title default maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern " +
-    "maxItems minItems uniqueItems multipleOf enum maxProperties minProperties required items allOf oneOf anyOf not " +
-    "properties additionalProperties externalDocs example nullable x-kubernetes-preserve-unknown-fields " +
-    "x-kubernetes-embedded-resource x-kubernetes-int-or-string x-kubernetes-list-map-keys x-kubernetes-list-type " +
-    "x-kubernetes-map-type x-kubernetes-validations"
-  ).split(" "),
+const typeOfKeyword = new Map(
+  Object.entries(keywordsByType).flatMap(([type, names]) => names.split(" ").map(name => [name, type] as const)),
 );
 
 /** Frequent finds in schemas that were written for other dialects, with what to write instead. */
@@ -32,107 +38,116 @@ const advice: Record<string, string> = {
   propertyNames: "write an x-kubernetes-validations rule",
 };
 
-/** Each problem is `<path>: <what is wrong>`; empty when none was found. `path` is that of the root schema. */
+const types = ["array", "boolean", "integer", "number", "object", "string"];
+
+/** Deeper than any schema of use. */
+const deepest = 100;
+
+/** Each problem is `<path>: <what is wrong>`; none when the schema is fine. `path` is that of the root. */
 export function schemaProblems(schema: unknown, path: string): string[] {
-  if (!isRecord(schema)) return [`${path}: must be an object`];
-  const problems: string[] = [];
-  if (schema["type"] !== "object") problems.push(`${path}.type: the root must have type object`);
-  if (schema["nullable"] === true) problems.push(`${path}.nullable: the root must not be nullable`);
-  return [...problems, ...visit(schema, path, 0)];
+  if (!isRecord(schema)) return [`${path}: must be a schema, that is an object`];
+  const root = schema["type"] === "object" ? [] : [`${path}.type: the root must have type object`];
+  if (schema["nullable"] === true) root.push(`${path}.nullable: the root must not be nullable`);
+  return [...new Set([...root, ...structure(schema, path, 0)])];
 }
 
-/** Deeper than any schema of use; the API server's own parser gives up far later. */
-const deepest = 128;
-
-function* visit(schema: unknown, path: string, depth: number): Generator<string> {
-  if (!isRecord(schema)) return yield `${path}: must be a schema, that is an object`;
-  if (depth > deepest) return yield `${path}: nested deeper than ${deepest} levels`;
-  yield* checkKeywords(schema, path);
-  yield* checkType(schema, path);
-  yield* checkValues(schema, path);
-  if (schema["properties"] !== undefined && isRecord(schema["additionalProperties"]))
+/** A schema that says what a value consists of. */
+function* structure(schema: unknown, path: string, depth: number): Generator<string> {
+  if (!isRecord(schema) || depth > deepest) return yield notASchema(path, depth);
+  yield* keywords(schema, path);
+  yield* typing(schema, path);
+  yield* junctors(schema, path, depth);
+  const [properties, additional] = [children(schema["properties"]), schema["additionalProperties"]];
+  if (properties.length > 0 && additional !== undefined)
     yield `${path}: has both properties and additionalProperties; only one of them is allowed`;
-  if (schema["additionalProperties"] === false)
-    yield `${path}.additionalProperties: false is not allowed; unknown fields are pruned anyway`;
-  for (const junctor of ["allOf", "anyOf", "oneOf"] as const) yield* checkJunctor(schema, junctor, path);
-  if (isRecord(schema["not"])) yield* checkNested(schema["not"], schema, `${path}.not`, 0);
-  for (const [name, property] of children(schema["properties"]))
-    yield* visit(property, `${path}.properties.${name}`, depth + 1);
-  if (schema["items"] !== undefined) yield* visit(schema["items"], `${path}.items`, depth + 1);
-  if (isRecord(schema["additionalProperties"]))
-    yield* visit(schema["additionalProperties"], `${path}.additionalProperties`, depth + 1);
+  for (const [name, property] of properties) yield* structure(property, `${path}.properties.${name}`, depth + 1);
+  if (isRecord(additional)) yield* structure(additional, `${path}.additionalProperties`, depth + 1);
+  if (schema["items"] !== undefined) yield* structure(schema["items"], `${path}.items`, depth + 1);
 }
 
-function* checkKeywords(schema: Schema, path: string): Generator<string> {
-  for (const keyword of Object.keys(schema)) {
-    if (keywords.has(keyword)) continue;
-    yield `${path}.${keyword}: ${advice[keyword] ?? "Kubernetes does not know this keyword"}`;
+function* keywords(schema: Schema, path: string): Generator<string> {
+  for (const [keyword, value] of Object.entries(schema)) {
+    const expected = typeOfKeyword.get(keyword);
+    if (expected === undefined)
+      yield `${path}.${keyword}: ${advice[keyword] ?? "Kubernetes does not know this keyword"}`;
+    else if (!isOfType(value, expected) && keyword !== "type") yield `${path}.${keyword}: must be of type ${expected}`;
   }
+  if (schema["uniqueItems"] === true)
+    yield `${path}.uniqueItems: true is not allowed; write x-kubernetes-list-type: set`;
 }
 
-function* checkType(schema: Schema, path: string): Generator<string> {
-  const type = schema["type"];
+function* typing(schema: Schema, path: string): Generator<string> {
+  const type = schema["type"] ?? "";
   const untyped =
     schema["x-kubernetes-int-or-string"] === true || schema["x-kubernetes-preserve-unknown-fields"] === true;
-  if (Array.isArray(type)) return yield `${path}.type: must be one type; for "or null" write nullable: true`;
-  if (type === undefined || type === "") {
-    if (!untyped) yield `${path}.type: is required`;
-    return;
-  }
-  if (schema["x-kubernetes-int-or-string"] === true)
-    yield `${path}.type: must be left out beside x-kubernetes-int-or-string`;
-  if (!types.includes(String(type))) yield `${path}.type: "${String(type)}" is none of ${types.join(", ")}`;
+  if (Array.isArray(type)) yield `${path}.type: must be one type; for "or null" write nullable: true`;
+  else if (type === "" && !untyped) yield `${path}.type: is required`;
+  else if (type !== "" && !types.includes(String(type))) yield `${path}.type: must be one of ${types.join(", ")}`;
   if (type === "array" && schema["items"] === undefined) yield `${path}.items: is required for type array`;
 }
 
-function* checkValues(schema: Schema, path: string): Generator<string> {
-  for (const keyword of ["exclusiveMinimum", "exclusiveMaximum"])
-    if (schema[keyword] !== undefined && typeof schema[keyword] !== "boolean")
-      yield `${path}.${keyword}: must be true or false beside ${keyword === "exclusiveMinimum" ? "minimum" : "maximum"}`;
-  if (schema["uniqueItems"] === true)
-    yield `${path}.uniqueItems: true is not allowed; write x-kubernetes-list-type: set`;
-  const required = schema["required"];
-  if (required !== undefined && !(Array.isArray(required) && required.every(name => typeof name === "string")))
-    yield `${path}.required: must be a list of property names`;
-  if (schema["enum"] !== undefined && !Array.isArray(schema["enum"])) yield `${path}.enum: must be a list`;
-  if (schema["properties"] !== undefined && !isRecord(schema["properties"]))
-    yield `${path}.properties: must be an object`;
+function* junctors(schema: Schema, path: string, depth: number): Generator<string> {
+  const intOrString = schema["x-kubernetes-int-or-string"] === true;
+  for (const junctor of ["allOf", "anyOf", "oneOf"] as const) {
+    const branches = schema[junctor];
+    if (!Array.isArray(branches) || (intOrString && junctor === "anyOf" && isIntOrString(branches))) continue;
+    for (const [at, branch] of branches.entries()) {
+      const allowed =
+        intOrString && junctor === "allOf" && at === 0 && isRecord(branch) && isIntOrString(branch["anyOf"]);
+      if (!allowed) yield* restriction(branch, `${path}.${junctor}[${at}]`, depth + 1);
+    }
+  }
+  if (schema["not"] !== undefined) yield* restriction(schema["not"], `${path}.not`, depth + 1);
 }
 
-function* checkJunctor(schema: Schema, junctor: "allOf" | "anyOf" | "oneOf", path: string): Generator<string> {
-  const branches = schema[junctor];
-  if (branches === undefined) return;
-  if (!Array.isArray(branches)) return yield `${path}.${junctor}: must be a list`;
-  if (schema["x-kubernetes-int-or-string"] === true && junctor !== "oneOf") return;
-  for (const [at, branch] of branches.entries()) yield* checkNested(branch, schema, `${path}.${junctor}[${at}]`, 0);
+/** The one union of types that Kubernetes knows, and only in this order. */
+function isIntOrString(branches: unknown): boolean {
+  return JSON.stringify(branches) === '[{"type":"integer"},{"type":"string"}]';
 }
 
-const structureOnly = ["description", "type", "default", "additionalProperties", "nullable", "title"];
+const structureOnly = [
+  "description",
+  "type",
+  "title",
+  "default",
+  "nullable",
+  "additionalProperties",
+  "x-kubernetes-preserve-unknown-fields",
+  "x-kubernetes-embedded-resource",
+  "x-kubernetes-int-or-string",
+  "x-kubernetes-list-type",
+  "x-kubernetes-list-map-keys",
+  "x-kubernetes-map-type",
+];
 
-/**
- * A schema below allOf, anyOf, oneOf or not may only restrict values: what an object consists of is said outside, and
- * `outside` is the schema there for the same value.
- */
-function* checkNested(nested: unknown, outside: Schema, path: string, depth: number): Generator<string> {
-  if (!isRecord(nested)) return yield `${path}: must be a schema, that is an object`;
-  if (depth > deepest) return yield `${path}: nested deeper than ${deepest} levels`;
-  yield* checkKeywords(nested, path);
+/** A schema below allOf, anyOf, oneOf or not: it may only restrict what is declared outside. */
+function* restriction(schema: unknown, path: string, depth: number): Generator<string> {
+  if (!isRecord(schema) || depth > deepest) return yield notASchema(path, depth);
+  yield* keywords(schema, path);
   for (const keyword of structureOnly)
-    if (nested[keyword] !== undefined && nested[keyword] !== "" && nested[keyword] !== false)
+    if (schema[keyword] !== undefined && schema[keyword] !== "" && schema[keyword] !== false)
       yield `${path}.${keyword}: is not allowed below allOf, anyOf, oneOf and not; say it outside`;
-  const declared = Object.fromEntries(children(outside["properties"]));
-  for (const [name, property] of children(nested["properties"])) {
-    const same = declared[name];
-    if (isRecord(same)) yield* checkNested(property, same, `${path}.properties.${name}`, depth + 1);
-    else yield `${path}.properties.${name}: must be declared outside of allOf, anyOf, oneOf and not as well`;
-  }
-  if (isRecord(nested["items"]) && isRecord(outside["items"]))
-    yield* checkNested(nested["items"], outside["items"], `${path}.items`, depth + 1);
+  for (const [name, property] of children(schema["properties"]))
+    yield* restriction(property, `${path}.properties.${name}`, depth + 1);
+  if (schema["items"] !== undefined) yield* restriction(schema["items"], `${path}.items`, depth + 1);
   for (const junctor of ["allOf", "anyOf", "oneOf"]) {
-    const branches = nested[junctor];
+    const branches = schema[junctor];
     if (!Array.isArray(branches)) continue;
-    for (const [at, branch] of branches.entries()) yield* checkNested(branch, outside, `${path}.${junctor}[${at}]`, depth + 1);
+    for (const [at, branch] of branches.entries()) yield* restriction(branch, `${path}.${junctor}[${at}]`, depth + 1);
   }
+  if (schema["not"] !== undefined) yield* restriction(schema["not"], `${path}.not`, depth + 1);
+}
+
+function notASchema(path: string, depth: number): string {
+  return depth > deepest
+    ? `${path}: nested deeper than ${deepest} levels`
+    : `${path}: must be a schema, that is an object`;
+}
+
+function isOfType(value: unknown, type: string): boolean {
+  if (type === "any") return true;
+  if (type === "list") return Array.isArray(value);
+  return type === "object" ? isRecord(value) : typeof value === type;
 }
 
 function children(value: unknown): [string, unknown][] {
