@@ -24,7 +24,10 @@ interface Looked {
   at: number;
 }
 
-export function createDiscovery(transport: Transport, options: { clock?: Clock; missMs?: number } = {}): Discovery {
+export function createDiscovery(
+  transport: Pick<Transport, "request">,
+  options: { clock?: Clock; missMs?: number } = {},
+): Discovery {
   const { clock = systemClock, missMs = 1_000 } = options;
   const looked = new Map<string, Looked>();
   const running = new Map<string, Promise<Looked>>();
@@ -67,7 +70,10 @@ export function createDiscovery(transport: Transport, options: { clock?: Clock; 
   };
 }
 
-async function fetchKinds(transport: Transport, apiVersion: string): Promise<ReadonlyMap<string, ResourceType>> {
+async function fetchKinds(
+  transport: Pick<Transport, "request">,
+  apiVersion: string,
+): Promise<ReadonlyMap<string, ResourceType>> {
   const request = { method: "GET", path: apiRoot(apiVersion) };
   const response = await transport.request(request);
   if (response.status === 404) return new Map();

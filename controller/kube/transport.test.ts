@@ -1,0 +1,275 @@
+import { connect, createServer, type Socket } from "node:net";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { FakeApiServer } from "./testing/fakeApiServer.ts";
+import { ManualClock } from "./testing/manualClock.ts";
+import { createTransport, type RequestInfo, type Transport, type TransportOptions } from "./transport.ts";
+
+let server: FakeApiServer;
+let transport: Transport;
+let clock: ManualClock;
+let told: RequestInfo[];
+
+const options = (): TransportOptions => ({ h2c: true, clock, random: () => 0.5, onRequest: info => told.push(info) });
+const get = { method: "GET", path: "/version" };
+
+beforeEach(async () => {
+  server = await FakeApiServer.start({ maxConcurrentStreams: 4 });
+  clock = new ManualClock({ skipUpToMs: 60_000 });
+  told = [];
+  transport = createTransport(server.config, options());
+});
+
+afterEach(async () => {
+  await transport.close();
+  await server.kill();
+});
+
+describe("a request", () => {
+  test("carries method, query, headers and body, and resolves with any status", async () => {
+    const answer = transport.request({
+      method: "POST",
+      path: "/api/v1/pods",
+      query: { dryRun: "All", force: true, absent: undefined },
+      headers: { "content-type": "application/json" },
+      body: '{"ä":1}',
+    });
+    const request = await server.next();
+    expect([request.method, request.path, request.query.toString(), request.body]).toEqual([
+      "POST",
+      "/api/v1/pods",
+      "dryRun=All&force=true",
+      '{"ä":1}',
+    ]);
+    expect(request.headers).toMatchObject({ accept: "application/json", "user-agent": "dynamic-mode" });
+    request.text(418, "täpot", { "x-a": "1" });
+    expect(await answer).toMatchObject({ status: 418, body: "täpot", headers: { "x-a": "1" } });
+    expect(told).toMatchObject([{ method: "POST", path: "/api/v1/pods", status: 418 }]);
+  });
+
+  test("asks for the token anew each time, under the path of the server", async () => {
+    let token = "one";
+    const config = { ...server.config, server: `${server.config.server}/gate/`, token: () => token };
+    const guarded = createTransport(config, options());
+    for (const wanted of ["one", "two"]) {
+      token = wanted;
+      const answer = guarded.request(get);
+      const request = await server.next();
+      expect([request.path, request.headers.authorization]).toEqual(["/gate/version", `Bearer ${wanted}`]);
+      request.text(200, "");
+      await answer;
+    }
+    await guarded.close();
+  });
+
+  test.each([
+    [429, "POST", "2", 2_000],
+    [429, "GET", undefined, 100],
+    [503, "GET", undefined, 100],
+    [500, "PATCH", undefined, 100],
+    [504, "DELETE", "1", 1_000],
+  ])("that is answered %i is repeated: %s after Retry-After %s", async (status, method, retryAfter, pause) => {
+    const answer = transport.request({ ...get, method });
+    (await server.next()).text(status, "", retryAfter === undefined ? {} : { "retry-after": retryAfter });
+    (await server.next()).text(200, "at last");
+    expect((await answer).body).toBe("at last");
+    expect(clock.scheduled).toEqual([pause]);
+    expect(told.map(info => info.status)).toEqual([status, 200]);
+  });
+
+  test.each([
+    [500, "POST", {}],
+    [501, "GET", {}],
+    [404, "GET", {}],
+    [409, "PATCH", {}],
+    [500, "PATCH", { "content-type": "application/json-patch+json" }],
+  ])("that is answered %i is not repeated: %s", async (status, method, headers) => {
+    const answer = transport.request({ ...get, method, headers });
+    (await server.next()).text(status, "");
+    expect((await answer).status).toBe(status);
+    expect(clock.scheduled).toEqual([]);
+  });
+
+  test("that asks for a long pause is left to the caller", async () => {
+    const answer = transport.request(get);
+    (await server.next()).text(429, "", { "retry-after": "60" });
+    expect(await answer).toMatchObject({ status: 429, headers: { "retry-after": "60" } });
+  });
+
+  test("is repeated a bounded number of times, with growing pauses", async () => {
+    const answer = transport.request(get);
+    for (let attempt = 0; attempt < 4; attempt++) (await server.next()).text(503, String(attempt));
+    expect(await answer).toMatchObject({ status: 503, body: "3" });
+    expect(clock.scheduled).toEqual([100, 200, 400]);
+  });
+
+  test("survives a cut connection if it is idempotent", async () => {
+    const answer = transport.request(get);
+    (await server.next()).cut();
+    (await server.next()).text(200, "again");
+    expect((await answer).body).toBe("again");
+  });
+
+  test("that may have had its effect is not repeated after a cut", async () => {
+    const answer = transport.request({ ...get, method: "POST" });
+    (await server.next()).cut();
+    await expect(answer).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE", status: 0 });
+    expect(server.unanswered).toBe(0);
+  });
+
+  test("finds a server that comes back", async () => {
+    const { port } = server;
+    await server.kill();
+    await expect(transport.request(get)).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE", reason: "ECONNREFUSED" });
+    await server.restart(port);
+    const answer = transport.request(get);
+    (await server.next()).text(200, "back");
+    expect((await answer).body).toBe("back");
+  });
+
+  test("ends when its signal aborts, also while it waits for the next attempt", async () => {
+    const abort = new AbortController();
+    const answer = transport.request({ ...get, signal: abort.signal });
+    const request = await server.next();
+    abort.abort(new Error("enough"));
+    await expect(answer).rejects.toThrow("enough");
+    await request.closed;
+    await expect(transport.request({ ...get, signal: abort.signal })).rejects.toThrow("enough");
+  });
+
+  test("has a time-out", async () => {
+    const answer = transport.request({ ...get, method: "POST", timeoutMs: 20 });
+    await server.next();
+    await expect(answer).rejects.toMatchObject({
+      code: "KUBE_UNAVAILABLE",
+      message: expect.stringContaining("0.02 s"),
+    });
+  });
+
+  test("after close is refused as stopped", async () => {
+    await transport.close();
+    await expect(transport.request(get)).rejects.toMatchObject({ code: "KUBE_STOPPED" });
+  });
+});
+
+describe("a stream", () => {
+  const watch = { method: "GET", path: "/api/v1/pods", query: { watch: true } };
+
+  test("gives whole lines however they are cut", async () => {
+    const opening = transport.stream(watch);
+    const open = (await server.next()).open();
+    const { status, lines } = await opening;
+    expect(status).toBe(200);
+    const seen = lines[Symbol.asyncIterator]();
+    const [head, tail] = [Buffer.from("grü").subarray(0, 3), Buffer.from("grü").subarray(3)];
+    open.raw("one\ntwo\n");
+    expect(await seen.next()).toEqual({ value: "one", done: false });
+    expect(await seen.next()).toEqual({ value: "two", done: false });
+    const third = seen.next();
+    open.raw(head);
+    open.raw(tail);
+    open.raw("n\n\nrest");
+    expect(await third).toEqual({ value: "grün", done: false });
+    expect(await seen.next()).toEqual({ value: "", done: false });
+    open.end();
+    expect(await seen.next()).toEqual({ value: "rest", done: false });
+    expect(await seen.next()).toEqual({ value: undefined, done: true });
+  });
+
+  test("hands over what came before a cut, then fails", async () => {
+    const opening = transport.stream(watch);
+    const open = (await server.next()).open();
+    const seen = (await opening).lines[Symbol.asyncIterator]();
+    open.raw("whole\nhal");
+    expect(await seen.next()).toEqual({ value: "whole", done: false });
+    open.cut();
+    await expect(seen.next()).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE" });
+  });
+
+  test("brings many lines in order to a slow reader", async () => {
+    const opening = transport.stream(watch);
+    const open = (await server.next()).open();
+    const { lines } = await opening;
+    const all = Array.from({ length: 20_000 }, (_, index) => `line ${index}`);
+    open.raw(`${all.join("\n")}\n`);
+    open.end();
+    const seen: string[] = [];
+    for await (const line of lines) {
+      if (seen.length % 1_000 === 0) await new Promise(setImmediate);
+      seen.push(line);
+    }
+    expect(seen).toEqual(all);
+  });
+
+  test("ends at the server when the reader leaves", async () => {
+    const opening = transport.stream(watch);
+    const request = await server.next();
+    request.open().raw("one\n");
+    for await (const _ of (await opening).lines) break;
+    await request.closed;
+  });
+
+  test("ends when its signal aborts", async () => {
+    const abort = new AbortController();
+    const opening = transport.stream({ ...watch, signal: abort.signal });
+    const request = await server.next();
+    request.open();
+    const seen = (await opening).lines[Symbol.asyncIterator]();
+    const line = seen.next();
+    abort.abort(new Error("enough"));
+    await expect(line).rejects.toThrow("enough");
+    await request.closed;
+  });
+
+  test("of many takes as many connections as the server's limit asks for, and requests keep their own", async () => {
+    const openings = Array.from({ length: 10 }, () => transport.stream(watch));
+    for (const _ of openings) (await server.next()).open();
+    await Promise.all(openings);
+    expect(transport.stats()).toMatchObject({ streams: 10, streamConnections: 3 });
+    const answer = transport.request(get);
+    (await server.next()).text(200, "not queued");
+    expect((await answer).body).toBe("not queued");
+    expect(transport.stats()).toMatchObject({ requestConnections: 1 });
+  });
+});
+
+test("a connection that has become silent is cut, and the next one works", async () => {
+  const proxy = await freezableProxy(server.port);
+  const config = { ...server.config, server: `http://127.0.0.1:${proxy.port}` };
+  const pinging = createTransport(config, { ...options(), pingIntervalMs: 40 });
+  const opening = pinging.stream({ method: "GET", path: "/api/v1/pods" });
+  (await server.next()).open();
+  const seen = (await opening).lines[Symbol.asyncIterator]();
+  const line = seen.next();
+  proxy.freeze();
+  await expect(line).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE", message: expect.stringContaining("pings") });
+  const answer = pinging.request(get);
+  (await server.next()).text(200, "alive");
+  expect((await answer).body).toBe("alive");
+  await pinging.close();
+  proxy.close();
+});
+
+/** Forwards TCP. `freeze` leaves the present connections open and forwards nothing more on them: half-open sockets. */
+async function freezableProxy(target: number): Promise<{ port: number; freeze: () => void; close: () => void }> {
+  const sockets = new Set<Socket>();
+  const proxy = createServer(near => {
+    const far = connect(target, "127.0.0.1");
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+    }
+    near.pipe(far).pipe(near);
+  });
+  await new Promise<void>(resolve => proxy.listen(0, "127.0.0.1", resolve));
+  const address = proxy.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : 0,
+    freeze: () => {
+      for (const socket of sockets) socket.unpipe().pause();
+    },
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      proxy.close();
+    },
+  };
+}
