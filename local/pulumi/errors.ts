@@ -3,8 +3,7 @@ import { defineErrors } from "../../lib/errors.ts";
 /** What the Pulumi stand-ins say when they cannot do what the program asks. */
 export const errors = defineErrors({
   PULUMI_TYPE_UNKNOWN: {
-    message: (f: { package: string; version: string; token: string }) =>
-      `the ${f.package} stand-in does not know ${f.token}`,
+    message: (f: { package: string; token: string }) => `the ${f.package} stand-in does not know ${f.token}`,
     todo: "Install the official provider (pulumi plugin install resource NAME VERSION) or use a type that local/pulumi/ lists.",
   },
   PULUMI_INPUT_UNSUPPORTED: {
@@ -15,6 +14,10 @@ export const errors = defineErrors({
   PULUMI_NOT_CONFIGURED: {
     message: (f: { package: string }) => `the ${f.package} provider was used before it was configured`,
     todo: "Run the command again; if it persists, report it with the output of pulumi about.",
+  },
+  PULUMI_TIMEOUT: {
+    message: (f: { seconds: number }) => `not done after ${f.seconds} s`,
+    todo: "Find out what it waits for, or allow more time with customTimeouts.",
   },
   PULUMI_COMMAND_FAILED: {
     message: (f: { command: string; outcome: string; output: string }) =>
@@ -37,5 +40,53 @@ export const errors = defineErrors({
   VAULT_DATA_INVALID: {
     message: (f: { path: string }) => `dataJson of ${f.path} is not a JSON object`,
     todo: "Give an object, for example pulumi.jsonStringify({ key: value }).",
+  },
+  KUBECONFIG_UNREADABLE: {
+    message: (f: { source: string }) => `${f.source} is no readable kubeconfig`,
+    todo: "Give the provider a kubeconfig's text or the path of one.",
+  },
+  KUBECONFIG_NO_CLUSTER: {
+    message: (f: { context: string }) => `the kubeconfig names no cluster (context: ${f.context})`,
+    todo: "Set current-context, or the provider's context or cluster.",
+  },
+  KUBECONFIG_LOGIN_UNSUPPORTED: {
+    message: () =>
+      "the kubeconfig logs in through a program (exec or auth-provider), which the kubernetes stand-in does not",
+    todo: "Use a token or a client certificate, or install the official provider (pulumi plugin install resource kubernetes).",
+  },
+  KUBERNETES_UNREACHABLE: {
+    message: (f: { server: string }) => `no answer from the API server at ${f.server}`,
+    todo: "Start the cluster. If it is gone for good, set PULUMI_K8S_DELETE_UNREACHABLE=true to forget what was in it.",
+  },
+  KUBERNETES_KIND_MISSING: {
+    message: (f: { apiVersion: string; kind: string }) => `the API server has no kind ${f.kind} in ${f.apiVersion}`,
+    todo: "Create its CustomResourceDefinition first and let this resource depend on it.",
+  },
+  KUBERNETES_EXISTS: {
+    message: (f: { kind: string; id: string }) => `${f.kind} ${f.id} exists already and is not in this stack`,
+    todo: "Import it, delete it, or set upsertExistingObjects on the provider to take it over.",
+  },
+  KUBERNETES_WAIT_INVALID: {
+    message: (f: { annotation: string }) => `pulumi.com/waitFor cannot be read: ${f.annotation}`,
+    todo: "Write condition=TYPE, condition=TYPE=STATUS, jsonpath={.path}=value, or a JSON array of them.",
+  },
+  KUBERNETES_NOT_READY: {
+    message: (f: { kind: string; id: string; missing: string }) =>
+      `${f.kind} ${f.id} exists but is not ready: ${f.missing}`,
+    todo: "Mend the cause and run the command again; a longer wait is set by customTimeouts.",
+  },
+  KUBERNETES_NOT_GONE: {
+    message: (f: { kind: string; id: string; finalizers: string }) =>
+      `${f.kind} ${f.id} was deleted but is still there (finalizers: ${f.finalizers})`,
+    todo: "Start the controller that owns the finalizers, or remove them by hand.",
+  },
+  HELM_MISSING: {
+    message: () => "helm.v3.Release needs the program helm, which is not on PATH",
+    todo: "Install helm 3.14 or newer, or the official provider (pulumi plugin install resource kubernetes).",
+  },
+  HELM_FAILED: {
+    message: (f: { command: string; id: string; outcome: string; output: string }) =>
+      `helm ${f.command} of ${f.id}: ${f.outcome}\n${f.output}`,
+    todo: "Read helm's own message above; `helm status` and `helm history` show what is there.",
   },
 });

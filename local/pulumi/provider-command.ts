@@ -1,33 +1,21 @@
 /** Stand-in for pulumi-resource-command: `local.Command` and `local.run`. Ids, outputs and replacements as there. */
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import sdk from "@pulumi/command/package.json" with { type: "json" };
 import { errors } from "./errors.ts";
+import { describeOutcome, type Finished, runProcess } from "./process.ts";
 import { type CallContext, type Resource, serveProvider } from "./provider.ts";
 import { hasSecret, isObject, type Properties, secret, UNKNOWN, unwrap, type Value } from "./wire.ts";
 
 const COMMAND = "command:local:Command";
 const RUN = "command:local:run";
 const DEFAULT_TIMEOUT_SECONDS = 24 * 60 * 60;
-const KILL_AFTER_MS = 5_000;
 
 interface Output {
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** What a script ended with; `text` is stdout and stderr in the order they came. */
-interface Finished extends Output {
-  readonly outcome: number | NodeJS.Signals;
-  readonly text: string;
-}
-
 const strings = (value: Value | undefined): string[] => (Array.isArray(value) ? value.map(String) : []);
-
-/** Replaces every secret of the inputs, so that a chatty script does not print one. */
-export function redact(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((redacted, word) => redacted.replaceAll(word, "[secret]"), text);
-}
 
 function environment(inputs: Properties, previous: Properties | undefined): NodeJS.ProcessEnv {
   const given = isObject(inputs.environment) ? inputs.environment : {};
@@ -41,50 +29,19 @@ function environment(inputs: Properties, previous: Properties | undefined): Node
   };
 }
 
-/** Runs the script in a process group of its own, so that a cancelled one takes its children along. */
 function execute(script: string, inputs: Properties, env: NodeJS.ProcessEnv, context: CallContext): Promise<Finished> {
   const [program = "/bin/sh", ...args] = inputs.interpreter ? strings(inputs.interpreter) : ["/bin/sh", "-c"];
   const logging = String(inputs.logging ?? "stdoutAndStderr").toLowerCase();
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, [...args, script], {
-      cwd: typeof inputs.dir === "string" ? inputs.dir : process.cwd(),
-      env,
-      detached: true,
-      stdio: ["pipe", "pipe", "pipe"],
-    });
-    const kill = (signal: NodeJS.Signals) => {
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, signal);
-      } catch {
-        // The group has ended by itself.
-      }
-    };
-    const abort = () => {
-      kill("SIGTERM");
-      setTimeout(() => kill("SIGKILL"), KILL_AFTER_MS).unref();
-    };
-    const collected = { stdout: "", stderr: "", text: "" };
-    for (const stream of ["stdout", "stderr"] as const) {
-      let rest = "";
-      child[stream].setEncoding("utf8").on("data", (chunk: string) => {
-        collected[stream] += chunk;
-        collected.text += chunk;
-        if (!logging.includes(stream)) return;
-        const lines = `${rest}${chunk}`.split("\n");
-        rest = lines.pop() ?? "";
-        for (const line of lines) context.log("info", redact(line, context.secrets));
-      });
-    }
-    child.once("error", reject);
-    child.once("close", (code, signal) => {
-      context.signal.removeEventListener("abort", abort);
-      resolve({ ...collected, outcome: code ?? signal ?? "SIGKILL" });
-    });
-    // A script that does not read its stdin closes it: no error of ours.
-    child.stdin.on("error", () => {});
-    child.stdin.end(typeof inputs.stdin === "string" ? inputs.stdin : "");
-    context.signal.addEventListener("abort", abort, { once: true });
-    if (context.signal.aborted) abort();
+  return runProcess({
+    program,
+    args: [...args, script],
+    cwd: typeof inputs.dir === "string" ? inputs.dir : undefined,
+    env,
+    stdin: typeof inputs.stdin === "string" ? inputs.stdin : "",
+    signal: context.signal,
+    onLine(stream, line) {
+      if (logging.includes(stream)) context.log("info", line);
+    },
   });
 }
 
@@ -101,19 +58,17 @@ async function runScript(
   if (typeof script !== "string") return { stdout: "", stderr: "" };
   const { outcome, text, stdout, stderr } = await execute(script, inputs, environment(inputs, previous), context);
   if (outcome !== 0) {
-    const how = typeof outcome === "number" ? `exit status ${outcome}` : `signal: ${outcome}`;
-    const why = context.signal.aborted ? `${how} (${String(context.signal.reason)})` : how;
     throw errors.PULUMI_COMMAND_FAILED({
-      command: redact(script, context.secrets),
-      outcome: why,
-      output: redact(text, context.secrets),
+      command: script,
+      outcome: describeOutcome(outcome, context.signal),
+      output: text,
     });
   }
   return { stdout: stdout.replace(/\n$/, ""), stderr: stderr.replace(/\n$/, "") };
 }
 
 const command: Resource = {
-  timeoutSeconds: DEFAULT_TIMEOUT_SECONDS,
+  timeoutSeconds: () => DEFAULT_TIMEOUT_SECONDS,
   replaces: path => path[0] === "triggers",
   secretOutputs: inputs => (hasSecret(inputs) ? ["stdout", "stderr"] : []),
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import sdk from "@pulumi/vault/package.json" with { type: "json" };
 import { errors } from "./errors.ts";
-import { type CallContext, type CheckContext, type Resource, serveProvider } from "./provider.ts";
+import { type CallContext, type CheckContext, type Checked, type Resource, serveProvider } from "./provider.ts";
 import { createVaultClient, type VaultClient } from "./vault-client.ts";
 import { type Call, hasUnknownAddress, type VaultResource, vaultResources } from "./vault-resources.ts";
 import { type Properties, UNKNOWN, type Value } from "./wire.ts";
@@ -37,11 +37,7 @@ const outputsOf = (resource: VaultResource, inputs: Properties, computed: Proper
   ...computed,
 });
 
-function check(
-  resource: VaultResource,
-  inputs: Properties,
-  context: CheckContext,
-): ReturnType<NonNullable<Resource["check"]>> {
+function check(resource: VaultResource, inputs: Properties, context: CheckContext): Checked {
   const unsupported = Object.keys(inputs).filter(name => !resource.inputs.includes(name) && name !== "__defaults");
   if (unsupported.length > 0) {
     const failure = (input: string) =>
@@ -63,7 +59,7 @@ const asGiven = (live: Properties, inputs: Properties): Properties =>
 function adapt(resource: VaultResource): Resource {
   const { address, replaceOn = [], computed = [], secret = [] } = resource;
   return {
-    timeoutSeconds: TIMEOUT_SECONDS,
+    timeoutSeconds: () => TIMEOUT_SECONDS,
     check: (inputs, context) => check(resource, inputs, context),
     replaces: path => [...address, ...replaceOn].includes(String(path[0])),
     // Two of one address cannot exist, and deleting the old one last would delete the new one.

@@ -22,8 +22,10 @@ import {
   type Change,
   deepDiff,
   formatPath,
+  isObject,
   type Path,
   type Properties,
+  redact,
   rewrap,
   secret,
   secretStrings,
@@ -38,9 +40,7 @@ export interface CallContext {
   readonly name: string;
   /** Aborts on Ctrl-C and when the time-out passes; its reason says which. */
   readonly signal: AbortSignal;
-  /** Strings that were secret in the call's inputs: never print them. */
-  readonly secrets: readonly string[];
-  /** Shows a line to the user beside the resource; an ephemeral one only while the operation runs. */
+  /** Shows a line beside the resource, without the secrets of its inputs; an ephemeral one only while it works. */
   readonly log: (severity: "info" | "warning", message: string, ephemeral?: boolean) => void;
 }
 
@@ -51,7 +51,16 @@ export interface CheckContext {
   readonly olds: Properties;
   /** A fresh name for a resource whose inputs have none. */
   readonly proposedName: string;
+  readonly signal: AbortSignal;
 }
+
+export interface CheckFailure {
+  readonly property: string;
+  readonly reason: string;
+}
+
+/** Inputs with defaults and names, or what is wrong with them. */
+export type Checked = Properties | { readonly failures: readonly CheckFailure[] };
 
 export interface Created {
   readonly id: string;
@@ -67,10 +76,10 @@ export interface Live {
 
 /** One resource type (or a family of them). Inputs and outputs are plain unless said otherwise. */
 export interface Resource {
-  /** Seconds that an operation may take when the program sets no custom timeout. */
-  readonly timeoutSeconds: number;
-  /** Inputs with defaults and names; a string for a problem: `property: reason`. Tags are still in. */
-  check?(inputs: Properties, context: CheckContext): Properties | { readonly failures: readonly CheckFailure[] };
+  /** How long an operation may take when the program sets no custom timeout. */
+  timeoutSeconds(inputs: Properties): number;
+  /** Tags are still in the inputs, and stay in what it returns. */
+  check?(inputs: Properties, context: CheckContext): Checked | Promise<Checked>;
   /** True if a change of this input needs a new resource. */
   replaces(path: Path, olds: Properties, news: Properties): boolean;
   deleteBeforeReplace?(olds: Properties, news: Properties): boolean;
@@ -83,11 +92,6 @@ export interface Resource {
   delete(id: string, state: Properties, inputs: Properties, context: CallContext): Promise<void>;
   /** Outputs that are secret whatever the program says. Inputs are still tagged. */
   secretOutputs(inputs: Properties): readonly string[];
-}
-
-export interface CheckFailure {
-  readonly property: string;
-  readonly reason: string;
 }
 
 export interface ConfigDiff {
@@ -156,10 +160,14 @@ export function fillDiff(
 
 /** Puts the secret tags back on what a provider returns. */
 function sealed(outputs: Properties, like: Properties, names: readonly string[]): Properties {
-  const result = rewrap(outputs, like);
-  for (const name of names) {
-    const value = result[name];
-    if (value !== undefined && value !== UNKNOWN) result[name] = secret(value);
+  // Some outputs hold the inputs once more, for the next diff.
+  const result = rewrap(outputs, { ...like, __inputs: like.__inputs ?? like });
+  for (const part of [result, result.__inputs]) {
+    if (!isObject(part)) continue;
+    for (const name of names) {
+      const value = part[name];
+      if (value !== undefined && value !== UNKNOWN) part[name] = secret(value);
+    }
   }
   return result;
 }
@@ -204,14 +212,15 @@ class Protocol {
     return fillDiff(new messages.DiffResponse(), deepDiff(olds, news), path => replacing.includes(String(path[0])));
   }
 
-  check(request: messages.CheckRequest): messages.CheckResponse {
+  async check(request: messages.CheckRequest): Promise<messages.CheckResponse> {
     const inputs = fromStruct(request.getNews());
     const resource = this.#resource(request);
-    const checked = resource.check?.(inputs, {
+    const checked = await resource.check?.(inputs, {
       type: typeOf(request.getUrn()),
       name: nameOf(request.getUrn()),
       olds: fromStruct(request.getOlds()),
       proposedName: proposedName(request),
+      signal: this.#cancelled.signal,
     });
     const response = new messages.CheckResponse();
     if (isFailed(checked)) {
@@ -231,30 +240,33 @@ class Protocol {
     ).setDeletebeforereplace(resource.deleteBeforeReplace?.(olds, news) ?? false);
   }
 
-  async create(request: messages.CreateRequest): Promise<messages.CreateResponse> {
+  create(request: messages.CreateRequest): Promise<messages.CreateResponse> {
     const tagged = fromStruct(request.getProperties());
     const inputs = unwrap(tagged);
     const resource = this.#resource(request);
     const names = resource.secretOutputs(tagged);
-    const context = this.#context(request, request.getTimeout() || resource.timeoutSeconds, tagged);
-    const { id, outputs } = request.getPreview()
-      ? { id: "", outputs: await resource.preview(inputs, undefined, context) }
-      : await resource.create(inputs, context).catch(reportNotReady(tagged, names));
-    return new messages.CreateResponse().setId(id).setProperties(toStruct(sealed(outputs, tagged, names)));
+    const seconds = request.getTimeout() || resource.timeoutSeconds(inputs);
+    return this.#within(request, seconds, tagged, async context => {
+      const { id, outputs } = request.getPreview()
+        ? { id: "", outputs: await resource.preview(inputs, undefined, context) }
+        : await resource.create(inputs, context).catch(reportNotReady(tagged, names));
+      return new messages.CreateResponse().setId(id).setProperties(toStruct(sealed(outputs, tagged, names)));
+    });
   }
 
-  async update(request: messages.UpdateRequest): Promise<messages.UpdateResponse> {
+  update(request: messages.UpdateRequest): Promise<messages.UpdateResponse> {
     const tagged = fromStruct(request.getNews());
-    const inputs = unwrap(tagged);
-    const state = unwrap(fromStruct(request.getOlds()));
+    const olds = fromStruct(request.getOlds());
+    const [inputs, state] = [unwrap(tagged), unwrap(olds)];
     const resource = this.#resource(request);
     const names = resource.secretOutputs(tagged);
-    const seconds = request.getTimeout() || resource.timeoutSeconds;
-    const context = this.#context(request, seconds, { olds: fromStruct(request.getOlds()), news: tagged });
-    const outputs = request.getPreview()
-      ? await resource.preview(inputs, state, context)
-      : await resource.update(request.getId(), inputs, state, context).catch(reportNotReady(tagged, names));
-    return new messages.UpdateResponse().setProperties(toStruct(sealed(outputs, tagged, names)));
+    const seconds = request.getTimeout() || resource.timeoutSeconds(inputs);
+    return this.#within(request, seconds, { tagged, olds }, async context => {
+      const outputs = request.getPreview()
+        ? await resource.preview(inputs, state, context)
+        : await resource.update(request.getId(), inputs, state, context).catch(reportNotReady(tagged, names));
+      return new messages.UpdateResponse().setProperties(toStruct(sealed(outputs, tagged, names)));
+    });
   }
 
   async read(request: messages.ReadRequest): Promise<messages.ReadResponse> {
@@ -265,28 +277,34 @@ class Protocol {
     if (resource.read === undefined) {
       return response.setId(request.getId()).setProperties(request.getProperties()).setInputs(request.getInputs());
     }
-    const context = this.#context(request, request.getTimeout() || resource.timeoutSeconds, state);
-    const live = await resource.read(request.getId(), unwrap(state), unwrap(inputs), context);
+    const seconds = request.getTimeout() || resource.timeoutSeconds(unwrap(inputs));
+    const live = await this.#within(request, seconds, { state, inputs }, async context =>
+      resource.read?.(request.getId(), unwrap(state), unwrap(inputs), context),
+    );
     if (live === undefined) return response;
-    const names = resource.secretOutputs(inputs);
+    const names = resource.secretOutputs({ ...live.inputs, ...inputs });
     return response
       .setId(live.id)
       .setProperties(toStruct(sealed(sealed(live.outputs, state, []), inputs, names)))
       .setInputs(toStruct(sealed(live.inputs, inputs, names)));
   }
 
-  async delete(request: messages.DeleteRequest): Promise<empty.Empty> {
+  delete(request: messages.DeleteRequest): Promise<empty.Empty> {
     const resource = this.#resource(request);
     const state = fromStruct(request.getProperties());
-    const context = this.#context(request, request.getTimeout() || resource.timeoutSeconds, state);
-    await resource.delete(request.getId(), unwrap(state), unwrap(fromStruct(request.getOldInputs())), context);
-    return new empty.Empty();
+    const inputs = unwrap(fromStruct(request.getOldInputs()));
+    const seconds = request.getTimeout() || resource.timeoutSeconds(inputs);
+    return this.#within(request, seconds, state, async context => {
+      await resource.delete(request.getId(), unwrap(state), inputs, context);
+      return new empty.Empty();
+    });
   }
 
   async invoke(request: messages.InvokeRequest): Promise<messages.InvokeResponse> {
     const args = fromStruct(request.getArgs());
-    const context = this.#context({ getUrn: () => "" }, INVOKE_TIMEOUT_SECONDS, args);
-    const answer = await this.#provider.invoke?.(request.getTok(), args, context);
+    const answer = await this.#within({ getUrn: () => "" }, INVOKE_TIMEOUT_SECONDS, args, async context =>
+      this.#provider.invoke?.(request.getTok(), args, context),
+    );
     if (answer === undefined) throw this.#unknown(request.getTok());
     return new messages.InvokeResponse().setReturn(toStruct(answer));
   }
@@ -298,30 +316,51 @@ class Protocol {
     return resource;
   }
 
-  #unknown(token: string): Error {
-    return errors.PULUMI_TYPE_UNKNOWN({ package: this.#provider.name, version: this.#provider.version, token });
+  /** Components and methods: none of the stand-ins has any. */
+  refuse(token: string): never {
+    throw this.#unknown(token);
   }
 
-  #context(request: Addressed, timeoutSeconds: number, tagged: Properties): CallContext {
+  #unknown(token: string): Error {
+    return errors.PULUMI_TYPE_UNKNOWN({ package: this.#provider.name, token });
+  }
+
+  /** Runs one operation with its time limit, and keeps the secrets of its inputs out of what it says. */
+  async #within<Answer>(
+    request: Addressed,
+    seconds: number,
+    tagged: Properties,
+    operate: (context: CallContext) => Promise<Answer>,
+  ): Promise<Answer> {
     const urn = request.getUrn();
-    return {
-      type: typeOf(urn),
-      name: nameOf(urn),
-      signal: AbortSignal.any([this.#cancelled.signal, AbortSignal.timeout(timeoutSeconds * 1_000)]),
-      secrets: secretStrings(tagged),
-      log: (severity, message, ephemeral = false) => {
-        const code = { info: engineMessages.LogSeverity.INFO, warning: engineMessages.LogSeverity.WARNING }[severity];
-        const line = new engineMessages.LogRequest().setSeverity(code).setMessage(message).setUrn(urn);
-        // A lost line is no reason to fail: the result carries everything that matters.
-        this.#engine.log(line.setEphemeral(ephemeral), () => {});
-      },
-    };
+    const secrets = secretStrings(tagged);
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(errors.PULUMI_TIMEOUT({ seconds })), seconds * 1_000);
+    try {
+      return await operate({
+        type: typeOf(urn),
+        name: nameOf(urn),
+        signal: AbortSignal.any([this.#cancelled.signal, timeout.signal]),
+        log: (severity, message, ephemeral = false) => this.#log(urn, severity, redact(message, secrets), ephemeral),
+      });
+    } catch (error) {
+      if (error instanceof DetailedError) throw error;
+      throw new Error(redact(describeError(error), secrets), { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #log(urn: string, severity: "info" | "warning", message: string, ephemeral: boolean): void {
+    const code = { info: engineMessages.LogSeverity.INFO, warning: engineMessages.LogSeverity.WARNING }[severity];
+    const line = new engineMessages.LogRequest().setSeverity(code).setMessage(message).setUrn(urn);
+    // A lost line is no reason to fail: the result carries everything that matters.
+    this.#engine.log(line.setEphemeral(ephemeral), () => {});
   }
 }
 
-const isFailed = (
-  checked: Properties | { readonly failures: readonly CheckFailure[] } | undefined,
-): checked is { readonly failures: readonly CheckFailure[] } => Array.isArray(checked?.failures);
+const isFailed = (checked: Checked | undefined): checked is { readonly failures: readonly CheckFailure[] } =>
+  Array.isArray(checked?.failures);
 
 /** The engine's proposal, else a name from the deployment's random seed, so that preview and update agree. */
 function proposedName(request: messages.CheckRequest): string {
@@ -335,16 +374,17 @@ function proposedName(request: messages.CheckRequest): string {
 function reportNotReady(tagged: Properties, names: readonly string[]): (error: unknown) => never {
   return error => {
     if (!(error instanceof NotReadyError)) throw error;
+    const message = redact(error.message, secretStrings(tagged));
     const failed = new messages.ErrorResourceInitFailed()
       .setId(error.created.id)
       .setProperties(toStruct(sealed(error.created.outputs, tagged, names)))
-      .setReasonsList([error.message])
+      .setReasonsList([message])
       .setInputs(toStruct(tagged));
     const detail = new any.Any();
     detail.pack(failed.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");
-    const details = new status.Status().setCode(grpcStatus.UNKNOWN).setMessage(error.message);
+    const details = new status.Status().setCode(grpcStatus.UNKNOWN).setMessage(message);
     details.addDetails(detail);
-    throw new DetailedError(error.message, details.serializeBinary(), error);
+    throw new DetailedError(message, details.serializeBinary(), error);
   };
 }
 
@@ -372,6 +412,8 @@ export async function serveProvider(provider: Provider): Promise<void> {
       read: unary((r: messages.ReadRequest) => protocol.read(r)),
       delete: unary((r: messages.DeleteRequest) => protocol.delete(r)),
       invoke: unary((r: messages.InvokeRequest) => protocol.invoke(r)),
+      construct: unary((r: messages.ConstructRequest) => protocol.refuse(r.getType())),
+      call: unary((r: messages.CallRequest) => protocol.refuse(r.getTok())),
       cancel: unary(() => {
         protocol.cancel();
         return new empty.Empty();

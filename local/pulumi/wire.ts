@@ -71,6 +71,14 @@ export function secretStrings(value: Value, inside = false): string[] {
   return inside && value !== null && value !== UNKNOWN && value !== "" ? [String(value)] : [];
 }
 
+const SHORTEST_REDACTED = 3;
+
+/** Replaces secrets in a text for people. One or two letters are not worth a text full of holes. */
+export function redact(text: string, secrets: readonly string[]): string {
+  const words = secrets.filter(word => word.length >= SHORTEST_REDACTED).toSorted((a, b) => b.length - a.length);
+  return words.reduce((redacted, word) => redacted.replaceAll(word, "[secret]"), text);
+}
+
 export type Path = readonly (string | number)[];
 export type ChangeKind = "add" | "delete" | "update";
 export interface Change {
