@@ -45,6 +45,7 @@ describe("names the path of what it refuses", () => {
       { type: "string", readOnly: true },
       "schema.properties.spec.readOnly: Kubernetes does not know",
     ],
+    ["a trap", { type: "string", constructor: 1 }, "schema.properties.spec.constructor: Kubernetes does not know"],
     ["a text as a number", { type: "integer", minimum: "5" }, "schema.properties.spec.minimum: must be of type number"],
     [
       "a draft 2020 bound",

@@ -69,7 +69,7 @@ function* keywords(schema: Schema, path: string): Generator<string> {
   for (const [keyword, value] of Object.entries(schema)) {
     const expected = typeOfKeyword.get(keyword);
     if (expected === undefined)
-      yield `${path}.${keyword}: ${advice[keyword] ?? "Kubernetes does not know this keyword"}`;
+      yield `${path}.${keyword}: ${(Object.hasOwn(advice, keyword) && advice[keyword]) || "Kubernetes does not know this keyword"}`;
     else if (!isOfType(value, expected) && keyword !== "type") yield `${path}.${keyword}: must be of type ${expected}`;
   }
   if (schema["uniqueItems"] === true)

@@ -43,27 +43,33 @@ function checkMetadata(value: unknown, where: string): ObjectMeta {
   for (const [field, content] of Object.entries(value)) {
     // Templates like to leave an empty `labels:` behind; it means nothing.
     if (content === null || (field === "namespace" && content === "")) continue;
-    const problem = checks[field]?.(content);
+    const problem = checks.get(field)?.(content);
     if (problem !== undefined) throw invalid(place, `metadata.${field}`, problem);
     Object.defineProperty(metadata, field, { value: content, writable: true, enumerable: true, configurable: true });
   }
   return metadata;
 }
 
-const checks: Record<string, (value: unknown) => string | undefined> = {
-  namespace: value =>
-    typeof value === "string" && namespacePattern.test(value) ? undefined : "is no name of a namespace",
-  labels: textMap,
-  annotations: textMap,
-  finalizers: value => (Array.isArray(value) ? undefined : "must be a list"),
-  ownerReferences: value =>
-    Array.isArray(value) && value.every(isRecord) ? undefined : "must be a list of references",
-};
+/** A map, because a field may be called `constructor`. */
+const checks = new Map<string, (value: unknown) => string | undefined>([
+  [
+    "namespace",
+    value => (typeof value === "string" && namespacePattern.test(value) ? undefined : "is no namespace name"),
+  ],
+  ["labels", textMap],
+  ["annotations", textMap],
+  ["finalizers", value => (Array.isArray(value) ? undefined : "must be a list")],
+  ["ownerReferences", value => (isRecords(value) ? undefined : "must be a list of references")],
+]);
 
 function textMap(value: unknown): string | undefined {
   if (!isRecord(value)) return "must be an object";
   const odd = Object.entries(value).find(([, content]) => typeof content !== "string");
   return odd === undefined ? undefined : `["${odd[0]}"] must be a string, not ${describe(odd[1])}`;
+}
+
+function isRecords(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isRecord);
 }
 
 function missingOr(value: unknown, problem: string): string {
