@@ -228,7 +228,7 @@ class KeyedQueue implements WorkQueue {
 
   #pick(): Entry | undefined {
     const heads = priorities.flatMap(priority => this.#lanes[priority].values().take(1).toArray());
-    if (++this.#starts % fairTurn !== 0) return heads[0];
+    if (heads.length === 0 || ++this.#starts % fairTurn !== 0) return heads[0];
     return heads.reduce<Entry | undefined>(
       (oldest, head) => (oldest === undefined || head.readyAt < oldest.readyAt ? head : oldest),
       undefined,

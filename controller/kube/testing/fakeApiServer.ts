@@ -2,13 +2,7 @@
  * An API server whose every answer a test gives: HTTP/2 without TLS on a loopback port.
  * `next()` hands out the requests one by one, so a test reads like the conversation it is about.
  */
-import {
-  constants,
-  createServer,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from "node:http2";
+import { createServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { ClusterConfig } from "../config.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -83,8 +77,9 @@ export class FakeWatch {
     this.#stream.end();
   }
 
+  /** RST_STREAM without an end before it. */
   reset(): void {
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    this.#stream.destroy(new Error("reset"));
   }
 
   cut(): void {
