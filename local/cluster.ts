@@ -5,7 +5,7 @@
  * `ensureCluster` brings it up from whatever it finds: nothing, a running cluster, one with dead processes (a crash, a
  * reboot), or one whose creation was interrupted. What etcd holds survives in all cases but the last.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import {
@@ -18,19 +18,27 @@ import {
   runningComponents,
 } from "./cluster/health.ts";
 import { kubeconfigOf, readCredentials } from "./cluster/kubeconfig.ts";
-import { createWithKwokctl, exchangePorts, portsByComponent, readPorts, startWithKwokctl } from "./cluster/kwokctl.ts";
+import {
+  createWithKwokctl,
+  exchangePorts,
+  kwokctlProcesses,
+  portsByComponent,
+  readPorts,
+  startWithKwokctl,
+} from "./cluster/kwokctl.ts";
 import { ensureNode } from "./cluster/node.ts";
 import { localErrors } from "./errors.ts";
+import { recordedGeneration } from "./generation.ts";
 import { withLock } from "./lock.ts";
 import { freePort, listenError } from "./ports.ts";
-import { endProcesses, portOwner } from "./processes.ts";
+import { endProcesses, findProcesses, portOwner } from "./processes.ts";
 import { lastLines, openStateDir, removeFile, statePaths, writeFileAtomic, writeJson } from "./state.ts";
 
 export interface ClusterRequest {
   readonly stateDir: string;
   readonly name: string;
-  /** Recorded as the cluster's generation (see probe.ts); left out, a repair counts the recorded one up. */
-  readonly generation?: number;
+  /** See generation.ts. */
+  readonly generation?: number | undefined;
   /** Is told what happens, one line each. */
   readonly progress?: (line: string) => void;
 }
@@ -45,6 +53,7 @@ export interface Cluster {
 }
 
 const readyWithinMs = 60_000;
+const hangsAfterMs = 15_000;
 const answerWithinMs = 2_000;
 const otherRunMs = 180_000;
 
@@ -56,10 +65,27 @@ export async function ensureCluster(request: ClusterRequest): Promise<Cluster> {
   return withLock(stateDir, "cluster", () => ensureLocked({ ...request, stateDir }), { waitMs: otherRunMs });
 }
 
-/** Ends every process of the cluster and removes its data. Nothing there is fine. */
-export async function deleteCluster({ stateDir: dir, name }: { stateDir: string; name: string }): Promise<void> {
+/**
+ * Ends every process of the cluster and removes its data. Nothing there is fine.
+ * @param name leaves a cluster with another name alone; undefined: whatever is there
+ */
+export async function deleteCluster({
+  stateDir: dir,
+  name,
+}: {
+  stateDir: string;
+  name?: string | undefined;
+}): Promise<void> {
   const stateDir = openStateDir(dir);
-  await withLock(stateDir, "cluster", () => wipe(stateDir, name), { waitMs: otherRunMs });
+  await withLock(
+    stateDir,
+    "cluster",
+    async () => {
+      const recorded = readClusterRecord(stateDir)?.name;
+      if (name === undefined || recorded === undefined || recorded === name) await wipe(stateDir);
+    },
+    { waitMs: otherRunMs },
+  );
 }
 
 interface Site {
@@ -81,34 +107,37 @@ async function ensureLocked({ stateDir, name, generation, progress = () => {} }:
     progress(
       recorded === undefined ? `creating the cluster ${name}` : `creating the cluster ${name} anew: it was moved`,
     );
-    await wipe(stateDir, name);
+    if (recorded !== undefined && !existsSync(recorded.clusterDir)) {
+      await endProcesses(clusterProcesses(recorded.clusterDir), 0); // they still run from where the folder was
+    }
+    await wipe(stateDir);
     await createWithKwokctl(stateDir, name);
   }
   const started = await bringUp(site);
-  const before = kept ? recorded : { startCount: 0, generation: recorded?.generation ?? 0 };
   const changed = started || !kept;
   return writeRecord(site, {
-    startCount: before.startCount + (changed ? 1 : 0),
-    generation: generation ?? before.generation + (changed ? 1 : 0),
+    startCount: (kept ? recorded.startCount : 0) + (changed ? 1 : 0),
+    generation: recordedGeneration(recorded?.generation, { asked: generation, changed }),
   });
 }
 
 /** @returns whether anything had to be started */
 async function bringUp(site: Site): Promise<boolean> {
-  if ((await problemsOf(site)).problems.length === 0) return false;
+  const found = await problemsOf(site);
+  if (found.problems.length === 0) return false;
   await moveAwayFromTakenPorts(site);
-  if ((await waitReady(site)).length === 0) return true;
-  // Something runs but hangs, or holds on to what is gone: begin again with the same data.
-  site.progress("the cluster does not become ready; restarting all of it");
+  // All processes are there but do not answer: they are just starting, or they hang.
+  if ((await waitReady(site, found.dead.length === 0 ? hangsAfterMs : readyWithinMs)).length === 0) return true;
+  site.progress("the cluster does not become ready; restarting all of it with the same data");
   await endProcesses(clusterProcesses(site.clusterDir), 5_000);
-  const problems = await waitReady(site);
+  const problems = await waitReady(site, readyWithinMs);
   if (problems.length > 0) throw notReady(site, problems);
   return true;
 }
 
 /** Starts what is dead, also what gave up while another was not there yet, until all answer. Returns what does not. */
-async function waitReady(site: Site): Promise<readonly string[]> {
-  const deadline = Date.now() + readyWithinMs;
+async function waitReady(site: Site, withinMs: number): Promise<readonly string[]> {
+  const deadline = Date.now() + withinMs;
   for (;;) {
     const { problems, dead } = await problemsOf(site);
     if (problems.length === 0 || Date.now() >= deadline) return problems;
@@ -157,12 +186,16 @@ function ownerPhrase(port: number): string {
 }
 
 /** Removes the cluster and its record, and everything of it that runs, whatever kwokctl's own files say. */
-async function wipe(stateDir: string, name: string): Promise<void> {
-  const clusterDir = clusterDirOf(stateDir, name);
-  await endProcesses(clusterProcesses(clusterDir), 5_000);
+async function wipe(stateDir: string): Promise<void> {
+  const kwok = statePaths.kwok(stateDir);
+  await endProcesses(kwokctlProcesses(stateDir), 0); // of a run that was killed
+  await endProcesses(
+    findProcesses(command => command.startsWith(join(kwok, "clusters", "/"))),
+    5_000,
+  );
   removeFile(statePaths.cluster(stateDir));
   removeFile(statePaths.kubeconfig(stateDir));
-  removeFile(statePaths.kwok(stateDir));
+  removeFile(kwok);
 }
 
 function writeRecord(site: Site, counts: Pick<ClusterRecord, "startCount" | "generation">): Cluster {

@@ -5,14 +5,31 @@
  *     kubeconfig.yaml       self-contained, mode 0600           logs/NAME.log        a service's output, bounded
  *     kwok/                 kwokctl's working directory         supervisor.*         socket, log and lock of the supervisor
  */
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The repository: services run in it. */
+export const projectRoot = fileURLToPath(new URL("..", import.meta.url));
+
+/** One name for one folder, whatever links lead to it: processes are recognised by the paths in their arguments. */
+export function resolveStateDir(dir: string): string {
+  return existsSync(dir) ? realpathSync(dir) : resolve(dir);
+}
 
 /** Creates the folder if need be; its files are for the owner only. */
 export function openStateDir(dir: string): string {
-  const stateDir = resolve(dir);
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  return stateDir;
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  return resolveStateDir(dir);
 }
 
 export const statePaths = {

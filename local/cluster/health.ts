@@ -1,10 +1,9 @@
 /** Looks at the embedded cluster without changing anything: which processes live, and whether they answer. */
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
 import { join } from "node:path";
+import { type Call, call } from "../http.ts";
 import { findProcesses, type RunningProcess } from "../processes.ts";
 import { readJson, statePaths } from "../state.ts";
-import { type Credentials, readCredentials } from "./kubeconfig.ts";
+import { readCredentials } from "./kubeconfig.ts";
 
 /** The processes of a cluster, by the names that kwokctl gives them. */
 export const components = [
@@ -91,49 +90,23 @@ async function silence(
   timeoutMs: number,
 ): Promise<string | undefined> {
   try {
-    const status = await healthStatus(component, ports[component], clusterDir, timeoutMs);
+    const { status } = await call({ ...healthCall(component, ports[component], clusterDir), timeoutMs });
     return status === 200 ? undefined : `${component} answers ${status}`;
   } catch (error) {
     return `${component} does not answer (${error instanceof Error ? error.message : error})`;
   }
 }
 
-function healthStatus(component: Component, port: number, clusterDir: string, timeoutMs: number): Promise<number> {
+function healthCall(component: Component, port: number, clusterDir: string): Call {
   switch (component) {
     case "etcd":
-      return get({ port, path: "/health", timeoutMs });
+      return { url: `http://127.0.0.1:${port}/health` };
     case "kwok-controller":
-      return get({ port, path: "/healthz", timeoutMs });
+      return { url: `http://127.0.0.1:${port}/healthz` };
     case "kube-apiserver":
-      return get({ port, path: "/readyz", timeoutMs, credentials: readCredentials(clusterDir) });
+      return { url: `https://127.0.0.1:${port}/readyz`, tls: readCredentials(clusterDir) };
     default:
-      // They serve with a certificate of their own making; only liveness is asked, nothing is sent.
-      return get({ port, path: "/healthz", timeoutMs, insecure: true });
+      // These two serve with certificates of their own making; nothing is sent but the question.
+      return { url: `https://127.0.0.1:${port}/healthz`, tls: {} };
   }
-}
-
-interface Get {
-  readonly port: number;
-  readonly path: string;
-  readonly timeoutMs: number;
-  readonly credentials?: Credentials;
-  readonly insecure?: boolean;
-}
-
-function get({ port, path, timeoutMs, credentials, insecure }: Get): Promise<number> {
-  const target = { host: "127.0.0.1", port, path, signal: AbortSignal.timeout(timeoutMs), agent: false };
-  return new Promise((resolve, reject) => {
-    const request =
-      credentials === undefined && insecure !== true
-        ? httpRequest(target)
-        : httpsRequest({ ...target, ...credentials, rejectUnauthorized: insecure !== true });
-    request.once("response", response => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    request.once("error", error =>
-      reject(error.name === "AbortError" ? new Error(`no answer in ${timeoutMs} ms`) : error),
-    );
-    request.end();
-  });
 }

@@ -14,6 +14,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { localErrors } from "../errors.ts";
+import { findProcesses, type RunningProcess } from "../processes.ts";
 import { removeFile, statePaths, writeFileAtomic } from "../state.ts";
 import { findTool } from "../tool-path.ts";
 import { type ComponentPorts, clusterDirOf, clusterProcesses, components } from "./health.ts";
@@ -102,6 +103,11 @@ function removeStalePidFiles(clusterDir: string): void {
     const file = join(dir, entry);
     if (!alive.has(readFileSync(file, "utf8").trim())) removeFile(file);
   }
+}
+
+/** A kwokctl at work for this folder. */
+export function kwokctlProcesses(stateDir: string): RunningProcess[] {
+  return findProcesses(command => command.includes("kwokctl ") && command.includes(`--config ${configFile(stateDir)}`));
 }
 
 function configFile(stateDir: string): string {

@@ -1,0 +1,68 @@
+/**
+ * Is everything that `up` has brought up still well? Answers before each deployment, so it is quick, changes nothing,
+ * and never fails: what it cannot see is broken or absent.
+ */
+import { clusterDirOf, inspectCluster, readClusterRecord } from "./cluster/health.ts";
+import { probedGeneration } from "./generation.ts";
+import { lockHolder } from "./lock.ts";
+import { askReady } from "./supervisor/ready.ts";
+import { liveProcess, readRecord, recordedServices } from "./supervisor/record.ts";
+
+export interface PartProbe {
+  /** See generation.ts. */
+  readonly generation: number;
+  readonly state: "healthy" | "broken" | "absent";
+  /** Why it is broken; empty otherwise. */
+  readonly problem: string;
+}
+
+export interface Probe {
+  readonly cluster: PartProbe;
+  /** By name; a service that is not in here is absent. */
+  readonly services: Readonly<Record<string, PartProbe>>;
+  /** For services that are not in `services`. */
+  readonly absent: PartProbe;
+}
+
+const answerWithinMs = 2_000;
+
+export async function probe(stateDir: string): Promise<Probe> {
+  const supervised = lockHolder(stateDir, "supervisor") !== undefined;
+  const names = recordedServices(stateDir);
+  const [cluster, ...services] = await Promise.all([
+    probeCluster(stateDir),
+    ...names.map(name => probeService(stateDir, name, supervised)),
+  ]);
+  return {
+    cluster,
+    services: Object.fromEntries(names.map((name, i) => [name, services[i] ?? part(undefined, "")])),
+    absent: part(undefined, ""),
+  };
+}
+
+async function probeCluster(stateDir: string): Promise<PartProbe> {
+  const record = readClusterRecord(stateDir);
+  if (record === undefined) return part(undefined, "");
+  if (record.clusterDir !== clusterDirOf(stateDir, record.name)) return part(record.generation, "its folder was moved");
+  const { problems } = await inspectCluster(record, answerWithinMs);
+  return part(record.generation, problems.join(", "));
+}
+
+async function probeService(stateDir: string, name: string, supervised: boolean): Promise<PartProbe> {
+  const record = readRecord(stateDir, name);
+  if (record?.generation === undefined) return part(undefined, "");
+  return part(record.generation, await problemOf(record, supervised));
+}
+
+async function problemOf(record: NonNullable<ReturnType<typeof readRecord>>, supervised: boolean): Promise<string> {
+  if (liveProcess(record) === undefined) return "its process is gone";
+  if (!supervised) return "its supervisor is gone";
+  const answer = await askReady(record.service, answerWithinMs);
+  if (!answer.ready) return answer.problem;
+  return answer.instance === record.instance ? "" : "it was restarted and has lost its data";
+}
+
+function part(recorded: number | undefined, problem: string): PartProbe {
+  const state = recorded === undefined ? "absent" : problem === "" ? "healthy" : "broken";
+  return { generation: probedGeneration(recorded, problem === ""), state, problem };
+}
