@@ -35,7 +35,7 @@ export interface Context {
   readonly log: Logger;
   readonly causes: CauseBook;
   readonly airways: Map<string, ActiveAirway>;
-  readonly states: Map<string, InstanceState>;
+  readonly states: Map<string, Promise<InstanceState>>;
   /** Milliseconds since the epoch. */
   now(): number;
 }

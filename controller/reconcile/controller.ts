@@ -19,7 +19,7 @@ import { factsOf, type ObjectFacts, sameReadiness, sameShape } from "../release/
 import type { ActiveAirway, InstanceChange } from "./activeAirway.ts";
 import { type AirwayContext, reconcileAirway } from "./airway.ts";
 import { CauseBook } from "./causes.ts";
-import { type NextLook, reconcileInstance } from "./instance.ts";
+import { type NextLook, reconcileInstance, restoreInstance } from "./instance.ts";
 import { airwayKey, parseKey } from "./keys.ts";
 import { statusManager } from "./status.ts";
 
@@ -185,6 +185,11 @@ function instanceChanged(
   object: KubeObject,
 ): void {
   const priority: Priority = change === "added" ? "low" : "high";
+  if (change === "added") {
+    // Of an object of the same name that is gone.
+    context.states.delete(key);
+    void restoreInstance(context, key, object);
+  }
   if (change === "added" || change === "input") {
     const { namespace = "", name, resourceVersion = "" } = object.metadata;
     const { apiVersion, kind } = airway.type;

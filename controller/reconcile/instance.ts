@@ -33,7 +33,7 @@ export interface NextLook {
 export async function reconcileInstance(context: Context, airway: ActiveAirway, key: string): Promise<NextLook> {
   const instance = airway.get(key);
   if (instance === undefined) return forgetInstance(context, key);
-  const state = context.states.get(key) ?? (await restore(context, key, instance));
+  const state = await restoreInstance(context, key, instance);
   if (instance.metadata.deletionTimestamp !== undefined) return terminate(context, airway, key, instance, state);
   const { spec, flight } = airway;
   if (spec === undefined || flight === undefined) {
@@ -118,9 +118,19 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
 
 const staleRetryMs = 500;
 
-/** Brings back what the record of an earlier process knows, and watches what it depended on. */
-async function restore(context: Context, key: string, instance: KubeObject): Promise<InstanceState> {
-  const record = readRecord(instance);
+/**
+ * Brings back what the record of an earlier process knows, and watches what it depended on. Called for each instance as
+ * soon as it is listed, and not when its turn comes, so that a start opens few wide watches instead of many exact ones.
+ */
+export function restoreInstance(context: Context, key: string, instance: KubeObject): Promise<InstanceState> {
+  const present = context.states.get(key) ?? restore(context, key, readRecord(instance));
+  context.states.set(key, present);
+  // Awaited by the instance's run, which tells; a run that never comes needs no answer.
+  present.catch(() => context.states.delete(key));
+  return present;
+}
+
+async function restore(context: Context, key: string, record: ReleaseRecord): Promise<InstanceState> {
   const draft = context.index.begin(key);
   const watch = async (ref: ReleaseRecord["lookups"][number], role: "lookup" | "child") => {
     const type = await context.client.discovery.resolve(ref.apiVersion, ref.kind);
@@ -132,9 +142,7 @@ async function restore(context: Context, key: string, instance: KubeObject): Pro
     ...record.lookups.map(ref => watch(ref, "lookup")),
     ...record.inventory.map(entry => watch(entry, "child")),
   ]);
-  const state = { record, inputs: record.inputs, applied: new Map(), lastRun: context.now() };
-  context.states.set(key, state);
-  return state;
+  return { record, inputs: record.inputs, applied: new Map(), lastRun: context.now() };
 }
 
 /** Finalizer and owner reference in one write. Undefined when the instance changed meanwhile: its event follows. */
