@@ -27,7 +27,7 @@ test.each<[string, z.ZodType, Schema]>([
   ["nullable", z.string().nullable(), { type: "string", nullable: true }],
   ["enum", z.enum(["a", "b"]), { type: "string", enum: ["a", "b"] }],
   ["nullable enum", z.enum(["a"]).nullable(), { type: "string", nullable: true, enum: ["a", null] }],
-  ["numbers", z.literal([1, 2]), { type: "integer", enum: [1, 2] }],
+  ["numbers", z.literal([1, 2]), { type: "number", enum: [1, 2] }],
   ["int or string", z.union([z.int(), z.string()]), intOrString],
   ["string or int", z.union([z.string(), z.int().min(1)]), intOrString],
   ["int or string, default", z.union([z.int(), z.string()]).default("25%"), { ...intOrString, default: "25%" }],
@@ -64,11 +64,7 @@ test.each<[string, z.ZodType, Schema]>([
     { type: "object", properties: { a: { type: "string" } }, ...anything },
   ],
   ["strict", z.strictObject({ a: z.string().optional() }), { type: "object", properties: { a: { type: "string" } } }],
-  [
-    "uuid keeps its format",
-    z.iso.date().regex(/x/),
-    expect.objectContaining({ type: "string", format: "date" }) as Schema,
-  ],
+  ["date keeps its format", z.iso.date(), expect.objectContaining({ type: "string", format: "date" }) as Schema],
   ["duration loses a pattern that Go cannot read", z.iso.duration(), { type: "string" }],
   ["transform: what goes in", z.string().transform(text => text.length), { type: "string" }],
   [
