@@ -1,16 +1,13 @@
 /** The Airway: tells the controller which kind of resource to serve, and with which flight. */
-import { createHash } from "node:crypto";
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import type { BuiltFlight } from "../flights/build.ts";
 import { Component } from "./component.ts";
 
 export interface AirwayArgs {
-  /** A short name of the flight. */
-  readonly flight: string;
-  /** The flight's bundle: one JavaScript module. */
-  readonly code: string;
-  /** The CRD that the Airway makes: a CustomResourceDefinitionSpec. */
-  readonly template: { readonly group: string; readonly names: { readonly plural: string } };
+  readonly flight: BuiltFlight;
+  /** Names the ConfigMap. */
+  readonly flightName: string;
   readonly mode: "dynamic" | "subscription";
   /** Where the controller reads flights. */
   readonly namespace: pulumi.Input<string>;
@@ -25,12 +22,12 @@ export interface AirwayArgs {
 export class Airway extends Component {
   constructor(name: string, args: AirwayArgs, options: pulumi.ComponentResourceOptions) {
     super("Airway", name, options);
-    const checksum = createHash("sha256").update(args.code).digest("hex");
+    const { code, sha256, crd } = args.flight;
     const bundle = new kubernetes.core.v1.ConfigMap(
-      `flight-${args.flight}`,
+      `flight-${args.flightName}`,
       {
-        metadata: { name: `flight-${args.flight}-${checksum.slice(0, 12)}`, namespace: args.namespace },
-        data: { "flight.js": args.code },
+        metadata: { name: `flight-${args.flightName}-${sha256.slice(0, 12)}`, namespace: args.namespace },
+        data: { "flight.js": code },
         immutable: true,
       },
       this.child,
@@ -41,17 +38,17 @@ export class Airway extends Component {
         apiVersion: "yoke.cd/v1alpha1",
         kind: "Airway",
         metadata: {
-          name: `${args.template.names.plural}.${args.template.group}`,
+          name: `${crd.names.plural}.${crd.group}`,
           annotations: { "pulumi.com/waitFor": "condition=Ready", "pulumi.com/timeoutSeconds": "120" },
         },
         spec: {
           wasmUrls: {
             flight: configMapUrl(bundle.metadata, "flight.js"),
-            flightChecksum: checksum,
+            flightChecksum: sha256,
           },
           mode: args.mode,
           clusterAccess: true,
-          template: args.template,
+          template: crd,
         },
       },
       this.child,

@@ -1,14 +1,13 @@
 /** The Backend: one custom resource, from which the controller's flight makes all the rest. */
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import type * as z from "zod";
+import { backend as definition, type Spec } from "../flights/backend/flight.ts";
 import { Component } from "./component.ts";
 
 export interface BackendArgs {
-  readonly apiVersion: string;
-  readonly kind: string;
   readonly namespace: string;
-  readonly name: string;
-  readonly spec: Readonly<Record<string, unknown>>;
+  readonly spec: z.input<typeof Spec>;
 }
 
 export class Backend extends Component {
@@ -17,18 +16,17 @@ export class Backend extends Component {
 
   constructor(name: string, args: BackendArgs, options: pulumi.ComponentResourceOptions) {
     super("Backend", name, options);
-    const { apiVersion, kind, spec } = args;
     const backend = new kubernetes.apiextensions.CustomResource(
       name,
       {
-        apiVersion,
-        kind,
+        apiVersion: `${definition.group}/${definition.version}`,
+        kind: definition.kind,
         metadata: {
-          name: args.name,
+          name,
           namespace: args.namespace,
           annotations: { "pulumi.com/waitFor": "condition=Ready", "pulumi.com/timeoutSeconds": "300" },
         },
-        spec,
+        spec: args.spec,
       },
       this.child,
     );

@@ -77,7 +77,7 @@ const rules = {
   },
   image: imageName,
   replicas: integer(0, 1000),
-  refreshInterval: matching(/^(?=.*[1-9])(\d+(\.\d+)?(ms|s|m|h))+$/, "a duration above zero, such as 500ms, 5s or 1m"),
+  refreshInterval: matching(/^(?=.*[1-9])(\d+[smh])+$/, "a duration of at least a second, such as 5s or 1m30s"),
   mode: choice("dynamic", "subscription"),
   substrate: choice("kind", "local", "existing"),
   clusterName: matching(/^[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?$/, "up to 50 of a-z, 0-9 and -, not at its ends"),

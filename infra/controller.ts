@@ -42,7 +42,7 @@ const workRules: Rule[] = [
   { apiGroups: ["apps"], resources: ["deployments"], verbs: [...watch, ...write] },
   { apiGroups: [""], resources: ["secrets"], verbs: [...watch, ...write] },
   { apiGroups: ["external-secrets.io"], resources: ["externalsecrets"], verbs: [...watch, ...write] },
-  { apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
+  { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
 ];
 
 /** Where the controller lives: flights to read. */

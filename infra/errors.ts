@@ -29,9 +29,9 @@ export const errors = defineErrors({
 });
 
 /** Runs part of the program; an error that a person can act on ends it with its text alone, not with a stack trace. */
-export function explain<Result>(part: () => Result): Result {
+export async function explain<Result>(part: () => Result | Promise<Result>): Promise<Result> {
   try {
-    return part();
+    return await part();
   } catch (error) {
     if (error instanceof CodedError) throw new pulumi.RunError(describeError(error));
     throw error;

@@ -1,9 +1,7 @@
 /** The secret in Vault: what `pulumi config set secret` changes, and where the chain to the Deployment begins. */
-import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as vault from "@pulumi/vault";
 import { Component } from "./component.ts";
-import { root } from "./paths.ts";
 import type { RunningVault } from "./substrate/substrate.ts";
 
 export interface VaultSecretArgs {
@@ -24,20 +22,11 @@ export class VaultSecret extends Component {
 
   constructor(name: string, args: VaultSecretArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("VaultSecret", name, options);
-    const { address, token, lifetime } = args.vault;
+    const { address, token, instance, lifetime } = args.vault;
     const provider = new vault.Provider(
       "vault",
       // A child token of the root token would only add a request to each run.
       { address, token: pulumi.secret(token), skipChildToken: true },
-      { parent: this },
-    );
-    const instance = local.runOutput(
-      {
-        command: "node infra/vaultInstance.ts",
-        dir: root,
-        environment: { VAULT_ADDR: address },
-        logging: local.Logging.None,
-      },
       { parent: this },
     );
     const secret = new vault.kv.SecretV2(
@@ -48,7 +37,7 @@ export class VaultSecret extends Component {
         dataJson: pulumi.secret(pulumi.jsonStringify({ hello: args.value })),
         deleteAllVersions: true,
       },
-      { ...this.child, provider, replacementTrigger: instance.stdout, retainOnDelete: true, deletedWith: lifetime },
+      { ...this.child, provider, replacementTrigger: instance, retainOnDelete: true, deletedWith: lifetime },
     );
     this.path = secret.path;
     this.registerOutputs({ path: this.path });

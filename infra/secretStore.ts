@@ -6,7 +6,6 @@ import type { RunningVault } from "./substrate/substrate.ts";
 
 export interface SecretStoreArgs {
   readonly namespace: string;
-  readonly name: string;
   readonly vault: RunningVault;
 }
 
@@ -25,7 +24,7 @@ export class SecretStore extends Component {
         apiVersion: "external-secrets.io/v1",
         kind: "SecretStore",
         metadata: {
-          name: args.name,
+          name,
           namespace,
           annotations: { "pulumi.com/waitFor": "condition=Ready", "pulumi.com/timeoutSeconds": "120" },
         },

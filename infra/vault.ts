@@ -21,6 +21,7 @@ export class Vault extends Component implements RunningVault {
   readonly address: pulumi.Output<string>;
   readonly addressForCluster = "http://vault.vault.svc:8200";
   readonly token: pulumi.Output<string>;
+  readonly instance: pulumi.Output<string>;
   readonly lifetime: pulumi.Resource;
 
   constructor(name: string, args: VaultArgs, options: pulumi.ComponentResourceOptions) {
@@ -61,6 +62,13 @@ export class Vault extends Component implements RunningVault {
     );
     this.address = answers.stdout.apply(() => args.address);
     this.token = pulumi.secret(args.token);
+    // Asked anew at each run: a pod that was restarted in between is another Vault, and Pulumi would not know.
+    this.instance = local.runOutput({
+      command: "node infra/vaultInstance.ts",
+      dir: root,
+      environment: { VAULT_ADDR: this.address },
+      logging: local.Logging.None,
+    }).stdout;
     this.lifetime = release;
     this.registerOutputs({ address: this.address });
   }

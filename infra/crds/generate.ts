@@ -15,7 +15,11 @@ import { parseAllDocuments, stringify } from "yaml";
 import { root } from "../paths.ts";
 
 const MODULE = "github.com/external-secrets/external-secrets";
-const WANTED = ["externalsecrets.external-secrets.io", "secretstores.external-secrets.io"];
+const WANTED = [
+  "externalsecrets.external-secrets.io",
+  "secretstores.external-secrets.io",
+  "generatorstates.generators.external-secrets.io",
+];
 const target = fileURLToPath(new URL("external-secrets.yaml", import.meta.url));
 
 interface Crd {

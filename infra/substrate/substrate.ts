@@ -32,6 +32,8 @@ export interface RunningVault {
   /** Where External Secrets reaches it. */
   readonly addressForCluster: pulumi.Input<string>;
   readonly token: pulumi.Output<string>;
+  /** Names its data: another value, and everything that was written is gone. */
+  readonly instance: pulumi.Output<string>;
   /** What takes Vault's data with it when it goes. */
   readonly lifetime: pulumi.Resource;
 }

@@ -1,0 +1,32 @@
+import { defineErrors } from "../lib/errors.ts";
+
+/** What a person meets at `npm start`, `npm run secret`, `npm run destroy` and `npm run pulumi`. */
+export const errors = defineErrors({
+  SCRIPT_USAGE: {
+    message: (f: { problem: string; usage: string }) => `${f.problem}\nusage: ${f.usage}`,
+    todo: "Run it again as the usage line says.",
+  },
+  STACK_UNKNOWN: {
+    message: (f: { stack: string; known: readonly string[] }) =>
+      `there is no Pulumi.${f.stack}.yaml; stacks with settings: ${f.known.join(", ")}`,
+    todo: "Name one of them, or write that file: Pulumi.yaml describes every key.",
+  },
+  STACK_ABSENT: {
+    message: () => "there is no running stack",
+    todo: "Bring one up with `npm start`.",
+  },
+  STACK_BUSY: {
+    message: (f: { stack: string; pid: number; since: string }) =>
+      `stack ${f.stack} is in use: process ${f.pid} has worked on it since ${f.since}`,
+    todo: "Wait until it is done, or stop that process, then run the command again.",
+  },
+  PULUMI_FAILED: {
+    message: (f: { command: string; said: string }) => `\`pulumi ${f.command}\` failed${f.said ? `:\n${f.said}` : ""}`,
+    todo: "Remove the cause named above, then run the same command again: it goes on where this one stopped.",
+  },
+  CHAIN_BROKEN: {
+    message: (f: { missing: string; seconds: number; hint: string }) =>
+      `after ${f.seconds} s the change has not arrived: ${f.missing} is missing${f.hint ? ` (${f.hint})` : ""}`,
+    todo: "Look at the Backend's status and the logs that `npm start` names.",
+  },
+});
