@@ -3,7 +3,14 @@
  * Fields that may carry credentials or a Secret's data are blanked before anything is written.
  */
 import { Writable } from "node:stream";
-import { type DestinationStream, type Logger as PinoLogger, pino, stdSerializers } from "pino";
+import {
+  type Bindings,
+  type ChildLoggerOptions,
+  type DestinationStream,
+  type Logger as PinoLogger,
+  pino,
+  stdSerializers,
+} from "pino";
 
 export type Logger = PinoLogger;
 export type LogFormat = "json" | "text";
@@ -18,16 +25,28 @@ export interface LogOptions {
 
 export function createLogger(options: LogOptions): Logger {
   const destination = options.destination ?? pino.destination({ dest: 2, sync: true });
-  return pino(
+  const logger = pino(
     {
       level: options.verbose ? "debug" : "info",
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      formatters: { level: label => ({ level: label }), log: fields => redact(fields) as Record<string, unknown> },
+      formatters: { level: label => ({ level: label }), log: redactFields },
       serializers: { err: stdSerializers.errWithCause },
     },
     options.format === "json" ? destination : textStream(destination),
   );
+  // pino formats the fields of a child by the child's own options only; grandchildren inherit this method.
+  const { child } = logger;
+  Object.defineProperty(logger, "child", {
+    value(this: Logger, bindings: Bindings, childOptions?: ChildLoggerOptions): unknown {
+      return Reflect.apply(child, this, [redactFields(bindings), childOptions]);
+    },
+  });
+  return logger;
+}
+
+function redactFields(fields: Record<string, unknown>): Record<string, unknown> {
+  return redact(fields) as Record<string, unknown>;
 }
 
 /** Names under which Kubernetes and kubeconfigs carry secrets. Compared without case and dashes. */
@@ -64,7 +83,6 @@ function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-/** `12:03:04.567 WARN  message  key=value`; an error's stack on the lines below. */
 function textStream(destination: DestinationStream): Writable {
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -74,13 +92,30 @@ function textStream(destination: DestinationStream): Writable {
   });
 }
 
+/** `12:03:04.567 WARN  message key=value`; an error on the lines below. */
 function textLine(json: string): string {
   const { level, time, msg, err, ...fields } = JSON.parse(json) as Record<string, unknown>;
   const pairs = Object.entries(fields).map(([name, value]) => `${name}=${shown(value)}`);
-  const clock = String(time).slice(11, 23);
-  const stack = (err as { stack?: unknown } | undefined)?.stack;
-  const head = [clock, String(level).toUpperCase().padEnd(5), String(msg ?? ""), ...pairs].join(" ");
-  return typeof stack === "string" ? `${head}\n${stack}` : head;
+  const head = [String(time).slice(11, 23), String(level).toUpperCase().padEnd(5), String(msg ?? ""), ...pairs].join(
+    " ",
+  );
+  return [head, ...errorLines(err as LoggedError | undefined)].join("\n");
+}
+
+interface LoggedError {
+  readonly message?: string;
+  readonly stack?: string;
+  readonly code?: string;
+  readonly todo?: string;
+  readonly cause?: LoggedError;
+}
+
+/** Coded errors are told as to a user; others, which nobody foresaw, with their stack. */
+function errorLines(error: LoggedError | undefined): string[] {
+  if (error === undefined) return [];
+  const lines =
+    error.todo === undefined ? [String(error.stack)] : [`  ${error.message}`, `  ${error.todo} (${error.code})`];
+  return [...lines, ...errorLines(error.cause).map((line, at) => (at === 0 ? `  caused by: ${line.trim()}` : line))];
 }
 
 function shown(value: unknown): string {

@@ -1,0 +1,64 @@
+import { describe, expect, test } from "vitest";
+import { createMetrics, type Readings } from "./metrics.ts";
+
+const readings: Readings = {
+  watches: 3,
+  oldestWatchAgeSeconds: 1.5,
+  watchedObjects: 12,
+  queued: 1,
+  running: 2,
+  instances: 7,
+  sandboxWorkers: 2,
+  sandboxBusy: 1,
+  sandboxWaiting: 0,
+};
+
+async function values(page: Promise<string>): Promise<Map<string, string>> {
+  const lines = (await page).split("\n").filter(line => line !== "" && !line.startsWith("#"));
+  return new Map(lines.map(line => [line.slice(0, line.lastIndexOf(" ")), line.slice(line.lastIndexOf(" ") + 1)]));
+}
+
+describe("the page", () => {
+  test("shows what was counted", async () => {
+    const metrics = createMetrics();
+    metrics.renders.inc({ airway: "a", result: "rendered" });
+    metrics.applies.inc({ result: "unchanged" }, 3);
+    metrics.eventToPatchSeconds.observe({ airway: "a" }, 0.025);
+    const page = await values(metrics.page());
+    expect(page.get('atc_renders_total{airway="a",result="rendered"}')).toBe("1");
+    expect(page.get('atc_applies_total{result="unchanged"}')).toBe("3");
+    expect(page.get('atc_event_to_patch_seconds_bucket{le="0.02",airway="a"}')).toBe("0");
+    expect(page.get('atc_event_to_patch_seconds_bucket{le="0.03",airway="a"}')).toBe("1");
+  });
+
+  test("reads the gauges when it is asked for, and not before", async () => {
+    const metrics = createMetrics();
+    let reads = 0;
+    let now = readings;
+    metrics.readFrom(() => {
+      reads++;
+      return now;
+    });
+    expect(reads).toBe(0);
+    expect((await values(metrics.page())).get("atc_watch_age_seconds_max")).toBe("1.5");
+    now = { ...readings, oldestWatchAgeSeconds: 4, queued: 9 };
+    const page = await values(metrics.page());
+    expect([page.get("atc_watch_age_seconds_max"), page.get("atc_queue_depth"), page.get("atc_instances")]).toEqual([
+      "4",
+      "9",
+      "7",
+    ]);
+  });
+
+  test("is there before anyone gave readings", async () => {
+    expect((await values(createMetrics().page())).get("atc_watches")).toBe("0");
+  });
+
+  test("holds the process's own numbers, of this registry only", async () => {
+    const [first, second] = [createMetrics(), createMetrics()];
+    first.renders.inc({ airway: "a", result: "failed" });
+    const page = await values(second.page());
+    expect(page.get("process_resident_memory_bytes")).toBeDefined();
+    expect([...page.keys()].some(name => name.startsWith("atc_renders_total"))).toBe(false);
+  });
+});
