@@ -52,7 +52,8 @@ export function identify(pid: number): ProcessIdentity | undefined {
 }
 
 export function isAlive(identity: ProcessIdentity): boolean {
-  return identify(identity.pid)?.startedAt === identity.startedAt;
+  const now = identify(identity.pid);
+  return now !== undefined && now.startedAt === identity.startedAt;
 }
 
 /** Every live process whose command passes the test. */
