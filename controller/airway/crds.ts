@@ -7,9 +7,8 @@ import { conditionsSchema } from "./crd.ts";
 import { durationPattern } from "./duration.ts";
 import { modes } from "./spec.ts";
 
-export const yokeGroup = "yoke.cd";
-export const yokeVersion = "v1alpha1";
-export const yokeApiVersion = `${yokeGroup}/${yokeVersion}`;
+const yokeGroup = "yoke.cd";
+const yokeVersion = "v1alpha1";
 
 type Schema = Record<string, unknown>;
 

@@ -142,8 +142,8 @@ export function parseAirway(object: KubeObject): AirwaySpec {
   };
 }
 
-/** Whether a text, for example an override annotation's, is the name of a mode that this version has. */
-export function isBuiltMode(mode: string): mode is Mode {
+/** Whether a text is the name of a mode that this version has. */
+function isBuiltMode(mode: string): mode is Mode {
   return (modes as readonly string[]).includes(mode) && !(modesNotBuilt as readonly string[]).includes(mode);
 }
 

@@ -7,11 +7,6 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 /** From a few milliseconds, a bare apply, to the time-out of a slow flight. */
 const latencyBuckets = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** `skipped`: the inputs were those of the last success, so the flight did not run. */
-export type RenderResult = "rendered" | "skipped" | "failed";
-/** `unchanged`: nothing was sent, because live and desired agree. */
-export type ApplyResult = "created" | "updated" | "deleted" | "unchanged" | "conflict" | "failed";
-
 /** Values that are read when Prometheus asks, and cost nothing before. */
 export interface Readings {
   readonly watches: number;

@@ -35,8 +35,8 @@ export interface ObserveServer {
 export async function startServer(options: ServerOptions): Promise<ObserveServer> {
   const server = createServer((request, response) => {
     answer(request, options).then(
-      reply => send(request, response, reply),
-      () => send(request, response, { status: 500, body: "the page could not be made\n" }),
+      reply => send(server, request, response, reply),
+      () => send(server, request, response, { status: 500, body: "the page could not be made\n" }),
     );
   });
   await listen(server, options);
@@ -82,8 +82,10 @@ function report(checks: readonly Check[]): string {
   return `${[...lines, statusOf(checks) === 200 ? "ready" : "not ready"].join("\n")}\n`;
 }
 
-function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+function send(server: Server, request: IncomingMessage, response: ServerResponse, reply: Reply): void {
   response.writeHead(reply.status, {
+    // A connection kept open would hold up the close that is under way.
+    ...(server.listening ? {} : { connection: "close" }),
     "content-type": reply.type ?? "text/plain; charset=utf-8",
     "content-length": Buffer.byteLength(reply.body),
   });
