@@ -143,16 +143,16 @@ describe("status", () => {
     expect(withRoot({ type: "object", required: ["status"] })).not.toHaveProperty("required");
   });
 
-  test("keeps conditions declared as Kubernetes has them, as a list told apart by type", () => {
-    const { "x-kubernetes-list-type": _, "x-kubernetes-list-map-keys": __, ...plain } = conditionsSchema;
-    expect(statusOf({ type: "object", properties: { conditions: { ...plain, description: "mine" } } })).toMatchObject({
-      properties: { conditions: { ...conditionsSchema, description: "mine" } },
-    });
-    const atomic = { ...plain, "x-kubernetes-list-type": "atomic" };
-    expect(statusOf({ type: "object", properties: { conditions: atomic } })).toMatchObject({
-      properties: { conditions: atomic },
-    });
-  });
+  test.each(["atomic", undefined])(
+    "keeps declared conditions, as a list told apart by type instead of %s",
+    listType => {
+      const { "x-kubernetes-list-type": _, "x-kubernetes-list-map-keys": __, ...plain } = conditionsSchema;
+      const declared = { ...plain, description: "mine", ...(listType ? { "x-kubernetes-list-type": listType } : {}) };
+      expect(statusOf({ type: "object", properties: { conditions: declared } })).toMatchObject({
+        properties: { conditions: { ...conditionsSchema, description: "mine" } },
+      });
+    },
+  );
 
   const path = "spec.template.versions[v1].schema.openAPIV3Schema.properties.status";
   const condition = conditionsSchema.items;

@@ -138,7 +138,7 @@ function checkedConditions(airway: string, path: string, declared: unknown): Sch
   const required = Array.isArray(items["required"]) ? items["required"] : [];
   for (const name of conditionsSchema.items.required)
     if (!required.includes(name)) throw refuse(".items.required", `must contain ${name}`);
-  if (conditions["x-kubernetes-list-type"] !== undefined) return conditions;
+  // Whatever list type is declared: only a map lets the controller write its Ready beside the flight's conditions.
   return { ...conditions, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] };
 }
 
