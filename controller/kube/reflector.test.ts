@@ -255,7 +255,7 @@ describe("goes on where it was after", () => {
     for (let n = 0; n < 9; n++) (await server.next()).status(500, "InternalError");
     await proveWatch(await answerWatch(10), 11);
     const pauses = clock.scheduled.filter(delay => delay < 60_000);
-    expect(pauses).toEqual([200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000, 10_000]);
+    expect(pauses).toEqual([200, 400, 800, 1_600, 3_200, 4_000, 4_000, 4_000, 4_000, 4_000]);
   });
 
   test("watches that end at once, which it does not take for good", async () => {
@@ -331,6 +331,15 @@ describe("lists again after", () => {
     await answerList(10, object("a", 5));
     expect(await told.take()).toBe("= Secret/a@5 @10");
     expect(failures).toEqual(["the handler stumbles"]);
+  });
+
+  test("410 soon, although there was trouble before", async () => {
+    const watch = await watching();
+    watch.cut();
+    for (let n = 0; n < 5; n++) (await server.next()).status(500, "InternalError");
+    (await server.next()).status(410, "Expired");
+    await answerList(20);
+    expect(clock.scheduled.filter(delay => delay < 60_000).at(-1)).toBe(200);
   });
 
   test("410 for ever, in ever longer pauses", async () => {

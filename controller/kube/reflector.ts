@@ -73,8 +73,8 @@ export function createReflector(options: ReflectorOptions): Reflector {
   return new ListWatch(options);
 }
 
-/** The API server itself: soon, because every second without a watch is a second behind. */
-const serverTrouble: Backoff = { baseMs: 200, maxMs: 10_000, jitter: 0.5 };
+/** Bounded low, because every second without a watch is a second behind; Retry-After asks for more where needed. */
+const serverTrouble: Backoff = { baseMs: 200, maxMs: 4_000, jitter: 0.5 };
 /** Somebody has to do something first. */
 const missingRight: Backoff = { baseMs: 2_000, maxMs: 60_000, jitter: 0.2 };
 const missingKind: Backoff = { baseMs: 1_000, maxMs: 15_000, jitter: 0.2 };
@@ -100,6 +100,8 @@ class ListWatch implements Reflector {
   #lastLife: number;
   #opened = 0;
   #failures = 0;
+  /** The last failure was a 410. */
+  #gone = false;
   /** Answers in a row that say that the kind is not served. */
   #misses = 0;
   #lastError: string | undefined;
@@ -261,10 +263,13 @@ class ListWatch implements Reflector {
   /** Reports the failure, and says how long to wait. */
   #pauseAfter(error: unknown): number {
     if (this.#stop.signal.aborted) return 0;
-    this.#failures++;
+    const gone = isKubeError(error, "KUBE_GONE");
+    // The answer of a server in good health, so the list need not wait; but one 410 after the other grows the pause.
+    this.#failures = gone && !this.#gone ? 1 : this.#failures + 1;
+    this.#gone = gone;
     const failure = error instanceof Error ? error : new Error(String(error));
     this.#lastError = failure.message;
-    if (isKubeError(error, "KUBE_GONE")) this.#position = undefined;
+    if (gone) this.#position = undefined;
     this.#options.handler.failed?.(failure);
     if (isKubeError(error, "KUBE_UNKNOWN_KIND")) return this.#missed();
     const asked = isKubeError(error, "KUBE_THROTTLED", "KUBE_UNAVAILABLE") ? (error.retryAfterMs ?? 0) : 0;

@@ -48,7 +48,7 @@ export interface Transport {
 export interface TransportOptions {
   userAgent?: string;
   onRequest?: (info: RequestInfo) => void;
-  /** Default 10 s. */
+  /** Default 5 s. */
   pingIntervalMs?: number;
   /** Unencrypted HTTP/2 for an `http://` server that is known to speak it, as the fake one of the tests. */
   h2c?: boolean;
@@ -92,7 +92,7 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
 }
 
 function createPool(config: ClusterConfig, options: TransportOptions): Pool {
-  const pingInterval = options.pingIntervalMs ?? 10_000;
+  const pingInterval = options.pingIntervalMs ?? 5_000;
   // Spread, because undici's types name this option in one place only.
   const protocol = { allowH2: true, ...(options.h2c === true ? { useH2c: true } : {}) };
   const connect = buildConnector({
