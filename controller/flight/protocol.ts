@@ -65,7 +65,14 @@ export type Outcome =
 
 export type WorkerMessage =
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
-  | { readonly type: "done"; readonly id: number; readonly outcome: Outcome; readonly milliseconds: number };
+  | {
+      readonly type: "done";
+      readonly id: number;
+      readonly outcome: Outcome;
+      readonly milliseconds: number;
+      /** True: the thread is to run nothing more. */
+      readonly worn: boolean;
+    };
 
 /** Characters of stdout that a flight may write. etcd takes 1.5 MiB per object. */
 export const maxOutput = 16 * 1024 * 1024;

@@ -123,7 +123,9 @@ export class SandboxWorker {
     const current = this.#current;
     if (current?.id !== message.id) return;
     if (message.type === "done") {
+      this.#gone ||= message.worn;
       this.#finish(message.outcome, message.milliseconds);
+      if (message.worn) void this.#thread.terminate();
       return;
     }
     current.run.answer(message.question).then(

@@ -153,6 +153,21 @@ test("a module without a default export, or that is no JavaScript, is named so",
   expect(await failureOf("while (true) {}", { timeoutMs: 30 })).toMatchObject({ code: "FLIGHT_TIMEOUT" });
 });
 
+test("a worker that has grown, or does not stop, is replaced", async () => {
+  const own = createSandbox({ workers: 1 });
+  const run = (body: string, over: Partial<FlightRun>) => own.run(runOf(flight(body), over)).catch(error => error.code);
+  const fill = "const kept = []; for (;;) kept.push(new Array(1e5).fill(1))";
+  expect(await run(fill, { maxMemoryMib: 4096 })).toBe("FLIGHT_OUT_OF_MEMORY");
+  expect(own.stats()).toMatchObject({ workers: 0, lost: 1 });
+  expect(await run("Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1)", { timeoutMs: 30 })).toBe(
+    "FLIGHT_TIMEOUT",
+  );
+  expect(own.stats()).toMatchObject({ workers: 0, lost: 2 });
+  expect(await run("return 'next'", {})).toMatchObject({ stdout: "next" });
+  expect(own.stats()).toMatchObject({ workers: 1, lost: 2 });
+  await own.close();
+});
+
 test("after all that the pool still works", async () => {
   const results = await Promise.all(Array.from({ length: 8 }, (_, i) => sandbox.run(runOf(flight(`return '${i}'`)))));
   expect(results.map(result => result.stdout)).toEqual(["0", "1", "2", "3", "4", "5", "6", "7"]);

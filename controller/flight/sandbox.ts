@@ -25,7 +25,10 @@ export interface FlightRun {
   readonly env: Readonly<Record<string, string>>;
   /** Covers everything but the wait for a free worker; undefined: no limit. */
   readonly timeoutMs: number | undefined;
-  /** Heap of the flight. 0: the engine's default. A JavaScript flight gets between 16 and 2048. */
+  /**
+   * Memory of the flight. A JavaScript flight gets no less than 16 and no more than 2048; where an Airway says nothing
+   * (0, or 4096 which stands for it) 128, so that a few runaway flights at a time do not fill a small container.
+   */
   readonly maxMemoryMib: number;
   /** A rejection ends the run with the same error. */
   lookup(request: LookupRequest): Promise<LookupAnswer>;
@@ -44,7 +47,7 @@ export interface SandboxStats {
   readonly workers: number;
   readonly running: number;
   readonly queued: number;
-  /** Workers that had to be terminated or died. */
+  /** Workers that had to be replaced: terminated at a time-out, grown too large, or dead. */
   readonly lost: number;
 }
 
@@ -68,8 +71,9 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
   return new Pool(options.workers ?? Math.min(8, Math.max(2, availableParallelism())));
 }
 
-/** A JavaScript flight's heap where the Airway says nothing. */
-const defaultMemoryMib = 256;
+/** See `FlightRun.maxMemoryMib`. */
+const unboundedMib = 4096;
+const javascriptMib = 128;
 
 class Pool implements Sandbox {
   readonly #size: number;
@@ -113,7 +117,7 @@ class Pool implements Sandbox {
     try {
       const { outcome, milliseconds } = await worker.run({
         ...run,
-        maxMemoryMib: run.maxMemoryMib || defaultMemoryMib,
+        maxMemoryMib: memoryOf(run),
         answer: question => answer(run, question),
       });
       if (outcome.ok) return { ...outcome.output, milliseconds };
@@ -165,6 +169,12 @@ class Pool implements Sandbox {
     this.#workers.delete(worker);
     this.#lost += 1;
   }
+}
+
+function memoryOf({ module, maxMemoryMib }: FlightRun): number {
+  const unsaid = maxMemoryMib === 0 || maxMemoryMib >= unboundedMib;
+  if (!unsaid) return maxMemoryMib;
+  return module.kind === "javascript" ? javascriptMib : unboundedMib;
 }
 
 async function answer(run: FlightRun, question: Question): Promise<string> {

@@ -28,4 +28,6 @@ export interface Engine {
   /** @throws RunFailure */
   run(run: EngineRun): Promise<Output>;
   forget(digest: string): void;
+  /** True: a run has left what the engine cannot undo; the worker is to be replaced. */
+  readonly worn: boolean;
 }

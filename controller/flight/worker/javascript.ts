@@ -8,7 +8,8 @@
 import type { QuickJSHandle } from "quickjs-emscripten-core";
 import { maxOutput, maxStderr, type Output, type Question } from "../protocol.ts";
 import { type Engine, type EngineRun, RunFailure } from "./engine.ts";
-import { type GuestError, type GuestHost, Machine, type Snapshot } from "./machine.ts";
+import { type GuestError, type GuestHost, Machine } from "./machine.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** The name that the guest's stack traces give the bundle. */
 export const bundleName = "flight.js";
@@ -28,29 +29,30 @@ interface Session {
 
 export function createJavaScriptEngine(quickjs: WebAssembly.Module): Engine {
   const sources = new Map<string, string>();
-  let session: Promise<Session> | undefined = startSession(quickjs);
+  const session = startSession(quickjs);
+  let worn = false;
 
   return {
     async run(run) {
       if (run.bytes) sources.set(run.digest, new TextDecoder().decode(run.bytes));
-      session ??= startSession(quickjs);
       const current = await session;
-      let clean = false;
       try {
-        const output = runFlight(current, run, sources.get(run.digest) ?? "");
-        clean = true;
-        return output;
+        return runFlight(current, run, sources.get(run.digest) ?? "");
       } catch (error) {
-        clean = error instanceof RunFailure;
-        throw clean ? error : trapped(error);
-      } finally {
+        if (error instanceof RunFailure) throw error;
         // What V8 threw through QuickJS's frames leaves a stack pointer that a restored memory does not mend.
-        if (!clean || current.machine.oversized) session = undefined;
+        worn = true;
+        throw trapped(error);
+      } finally {
+        worn ||= current.machine.oversized;
       }
     },
     forget(digest) {
       sources.delete(digest);
-      session?.then(({ flights }) => flights.delete(digest));
+      session.then(({ flights }) => flights.delete(digest));
+    },
+    get worn() {
+      return worn;
     },
   };
 }
@@ -75,7 +77,7 @@ function runFlight(session: Session, run: EngineRun, source: string): Output {
 
 function evaluate(session: Session, digest: string, source: string, limitMib: number): Evaluated {
   const { machine, host, base, flights } = session;
-  machine.restore(base);
+  machine.restore(base, true);
   const result = machine.evaluate(source, bundleName);
   if ("error" in result) throw host.failureOf(result.error, limitMib);
   if (!machine.isFunction(result.value)) {

@@ -17,6 +17,7 @@ import {
   type QuickJSSyncVariant,
 } from "quickjs-emscripten-core";
 import { prelude } from "./prelude.ts";
+import { restoreSnapshot, type Snapshot, takeSnapshot } from "./snapshot.ts";
 
 // The package ships one declaration file for both module systems, and it fits CommonJS only.
 const syncVariant = variant as unknown as QuickJSSyncVariant;
@@ -54,9 +55,6 @@ interface MemoryLimit {
   /** Whether the guest has met it. */
   met: boolean;
 }
-
-/** The bytes of a memory up to its last that is not zero. */
-export type Snapshot = Uint8Array;
 
 export type GuestResult<T> = { readonly value: T } | { readonly error: GuestError };
 
@@ -130,17 +128,12 @@ export class Machine {
   }
 
   snapshot(): Snapshot {
-    const words = new Uint32Array(this.#memory.buffer);
-    let end = words.length;
-    while (end > 0 && words[end - 1] === 0) end -= 1;
-    return new Uint8Array(this.#memory.buffer, 0, end * 4).slice();
+    return takeSnapshot(new Uint8Array(this.#memory.buffer));
   }
 
-  /** Sets the memory back; what lies after the snapshot is wiped. */
-  restore(snapshot: Snapshot): void {
-    const bytes = new Uint8Array(this.#memory.buffer);
-    bytes.set(snapshot);
-    bytes.fill(0, snapshot.length);
+  /** See `restoreSnapshot`. */
+  restore(snapshot: Snapshot, thoroughly = false): void {
+    restoreSnapshot(new Uint8Array(this.#memory.buffer), snapshot, thoroughly);
   }
 
   get oversized(): boolean {

@@ -14,7 +14,8 @@ async function serve(message: RunMessage): Promise<void> {
   for (const digest of message.forget) javascript.forget(digest);
   const started = performance.now();
   const outcome = await outcomeOf(message, started + (message.timeoutMs ?? Infinity));
-  post({ type: "done", id: message.id, outcome, milliseconds: performance.now() - started });
+  const milliseconds = performance.now() - started;
+  post({ type: "done", id: message.id, outcome, milliseconds, worn: javascript.worn });
 }
 
 async function outcomeOf(message: RunMessage, deadline: number): Promise<Outcome> {
