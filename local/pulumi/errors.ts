@@ -58,6 +58,16 @@ export const errors = defineErrors({
     message: (f: { server: string }) => `no answer from the API server at ${f.server}`,
     todo: "Start the cluster. If it is gone for good, set PULUMI_K8S_DELETE_UNREACHABLE=true to forget what was in it.",
   },
+  KUBERNETES_REFUSED: {
+    message: (f: { method: string; path: string; status: number; reason: string }) =>
+      `the API server answered ${f.status} to ${f.method} ${f.path}: ${f.reason}`,
+    todo: "Mend the resource as the API server says, or the rights of the kubeconfig's user.",
+  },
+  KUBERNETES_CONFLICT: {
+    message: (f: { method: string; path: string; status: number; reason: string }) =>
+      `${f.method} ${f.path} would take fields that another manager owns: ${f.reason}`,
+    todo: 'Leave the fields to it (ignoreChanges), or take them with the annotation pulumi.com/patchForce: "true".',
+  },
   KUBERNETES_KIND_MISSING: {
     message: (f: { apiVersion: string; kind: string }) => `the API server has no kind ${f.kind} in ${f.apiVersion}`,
     todo: "Create its CustomResourceDefinition first and let this resource depend on it.",

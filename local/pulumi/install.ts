@@ -4,7 +4,19 @@
  * The engine looks on PATH, beside its own binary (language hosts), and in `$PULUMI_HOME/plugins`, where the version
  * must equal that of the npm package. An official plugin that is there already is used and never overwritten.
  */
-import { accessSync, chmodSync, constants, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,7 +44,14 @@ function isExecutable(path: string): boolean {
   }
 }
 
-const isStandIn = (path: string): boolean => readFileSync(path).subarray(0, 200).includes(MARK);
+function isStandIn(path: string): boolean {
+  const start = Buffer.alloc(200);
+  const file = openSync(path, "r");
+  readSync(file, start);
+  closeSync(file);
+  return start.includes(MARK);
+}
+
 const isOfficial = (path: string): boolean => isExecutable(path) && !isStandIn(path);
 
 function isOfficialOnPath(name: string, environment: Environment): boolean {
@@ -96,6 +115,7 @@ export function installPlugins(options: {
     const official = pluginPath(officialHome(environment), plugin);
     if (isOfficial(official)) {
       mkdirSync(dirname(dirname(path)), { recursive: true });
+      rmSync(dirname(path), { recursive: true, force: true });
       symlinkSync(dirname(official), dirname(path));
       continue;
     }

@@ -1,5 +1,6 @@
 /** The few calls of the Kubernetes API that a provider needs. */
 import { setTimeout as delay } from "node:timers/promises";
+import { CodedError } from "../../lib/errors.ts";
 import { errors } from "./errors.ts";
 import { createAgent, type HttpResponse, sendRequest } from "./http.ts";
 import type { ClusterAccess } from "./kubeconfig.ts";
@@ -58,17 +59,21 @@ function objectPath({ type, namespace, name }: ObjectAddress): string {
 const explain = (body: Value | undefined): string =>
   isObject(body) && typeof body.message === "string" ? body.message : String(body ?? "no explanation");
 
-/** An answer of the API server that is an error; `status` is the HTTP status. */
-export class KubernetesRefusal extends Error {
+/** An answer of the API server that is an error. */
+export class KubernetesRefusal extends CodedError {
+  /** The HTTP status. */
   readonly status: number;
-  /** Field managers that the object's fields belong to, for a conflict. */
+  /** For a conflict: the field managers that own the fields. */
   readonly conflictingManagers: readonly string[];
 
   constructor(method: string, path: string, { status, body }: HttpResponse) {
-    super(`the API server answered ${status} to ${method} ${path}: ${explain(body)}`);
-    this.name = "KubernetesRefusal";
+    const managers = managersOf(body);
+    const facts = { method, path, status, reason: explain(body) };
+    const { code, message, todo } =
+      managers.length > 0 ? errors.KUBERNETES_CONFLICT(facts) : errors.KUBERNETES_REFUSED(facts);
+    super(code, message, todo);
     this.status = status;
-    this.conflictingManagers = managersOf(body);
+    this.conflictingManagers = managers;
   }
 }
 

@@ -118,9 +118,22 @@ const group = (object: Properties): string => {
   return second === undefined ? "" : first;
 };
 
-/** True if the new object has the old one's name: then the old one must go first. */
-export const sameObject = (olds: Properties, news: Properties): boolean =>
-  metadataOf(olds).name === metadataOf(news).name && metadataOf(olds).namespace === metadataOf(news).namespace;
+/** True if the new object has the old one's name, and has to keep it: then the old one must go first. */
+export const keepsName = (olds: Properties, news: Properties): boolean =>
+  annotationsOf(news)[AUTONAMED] !== "true" &&
+  metadataOf(olds).name === metadataOf(news).name &&
+  metadataOf(olds).namespace === metadataOf(news).namespace;
+
+/** Kinds that own no other objects: there is nothing to wait for in the foreground. */
+const LEAVES = /^(ConfigMap|Secret|ServiceAccount|Role|RoleBinding|ClusterRole|ClusterRoleBinding)$/;
+
+/** How a deletion treats what the object owns: as annotated, else children first, as in the official provider. */
+export function propagationOf(state: Properties): "Foreground" | "Background" | "Orphan" {
+  const policy = String(annotationsOf(state)["pulumi.com/deletionPropagationPolicy"] ?? "").toLowerCase();
+  if (policy === "orphan") return "Orphan";
+  const background = policy === "background" || (policy === "" && LEAVES.test(String(state.kind)));
+  return background ? "Background" : "Foreground";
+}
 
 /** What only the server writes: not a part of an imported object's inputs. */
 const serverFields = [

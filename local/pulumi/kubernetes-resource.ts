@@ -9,6 +9,7 @@ import {
   fromApi,
   idOf,
   importedInputs,
+  keepsName,
   liveInputs,
   type Mutability,
   metadataOf,
@@ -16,8 +17,8 @@ import {
   normalizedSecret,
   parseId,
   parseType,
+  propagationOf,
   replacesObject,
-  sameObject,
   toApi,
 } from "./kubernetes-object.ts";
 import { readiness } from "./kubernetes-ready.ts";
@@ -172,8 +173,8 @@ export function objectResource(token: string, settings: ObjectSettings): Resourc
     async check(tagged, context) {
       const inputs = normalizedSecret(named(tagged, context));
       if (inputs.kind !== undefined && String(inputs.kind) !== ofType.kind) {
-        const reason = errors.PULUMI_TYPE_UNKNOWN({ package: "kubernetes", token }).message;
-        return { failures: [{ property: "kind", reason }] };
+        // A …Patch resource: a kind under another name.
+        throw errors.PULUMI_TYPE_UNKNOWN({ package: "kubernetes", token });
       }
       const metadata = metadataOf(inputs);
       if (inputs.metadata === UNKNOWN || metadata.namespace !== undefined) return inputs;
@@ -189,7 +190,7 @@ export function objectResource(token: string, settings: ObjectSettings): Resourc
     },
 
     replaces: (path, olds, news) => replacesObject(path, olds, news, settings.mutability),
-    deleteBeforeReplace: sameObject,
+    deleteBeforeReplace: keepsName,
     secretOutputs: inputs => (inputs.kind === "Secret" ? ["data", "stringData"] : []),
 
     async preview(inputs, state, context) {
@@ -245,10 +246,9 @@ export function objectResource(token: string, settings: ObjectSettings): Resourc
 
     async delete(id, state, _inputs, context) {
       const uid = metadataOf(state).uid;
-      const policy = String(annotationsOf(state)["pulumi.com/deletionPropagationPolicy"] ?? "foreground");
-      const propagation = `${policy.charAt(0).toUpperCase()}${policy.slice(1)}`;
       try {
         const address = await locate(state, id, context.signal);
+        const propagation = propagationOf(state);
         const options = { uid: typeof uid === "string" ? uid : undefined, propagation };
         if (!(await client.remove(address, options, context.signal))) return;
         let live: Properties | undefined;

@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto";
 import sdk from "@pulumi/command/package.json" with { type: "json" };
 import { errors } from "./errors.ts";
 import { describeOutcome, type Finished, runProcess } from "./process.ts";
-import { type CallContext, type Resource, serveProvider } from "./provider.ts";
+import { serveProvider } from "./protocol.ts";
+import type { CallContext, Resource } from "./provider.ts";
 import { hasSecret, isObject, type Properties, secret, UNKNOWN, unwrap, type Value } from "./wire.ts";
 
 const COMMAND = "command:local:Command";

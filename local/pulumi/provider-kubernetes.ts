@@ -4,7 +4,8 @@ import { helmRelease } from "./helm-release.ts";
 import { type ClusterChoice, clusterAccess, clusterChanges } from "./kubeconfig.ts";
 import { createKubernetesClient } from "./kubernetes-client.ts";
 import { type ObjectSettings, objectResource } from "./kubernetes-resource.ts";
-import { type Resource, serveProvider } from "./provider.ts";
+import { serveProvider } from "./protocol.ts";
+import type { Resource } from "./provider.ts";
 import type { Properties, Value } from "./wire.ts";
 
 const RELEASE = "kubernetes:helm.sh/v3:Release";

@@ -1,8 +1,10 @@
 /** Stand-in for pulumi-resource-vault: the kv, mount, policy and kubernetes auth resources of vault-resources.ts. */
 import { readFileSync } from "node:fs";
 import sdk from "@pulumi/vault/package.json" with { type: "json" };
+import { describeError } from "../../lib/errors.ts";
 import { errors } from "./errors.ts";
-import { type CallContext, type CheckContext, type Checked, type Resource, serveProvider } from "./provider.ts";
+import { serveProvider } from "./protocol.ts";
+import type { CallContext, CheckContext, Checked, Resource } from "./provider.ts";
 import { createVaultClient, type VaultClient } from "./vault-client.ts";
 import { type Call, hasUnknownAddress, type VaultResource, vaultResources } from "./vault-resources.ts";
 import { type Properties, UNKNOWN, type Value } from "./wire.ts";
@@ -42,7 +44,7 @@ function check(resource: VaultResource, inputs: Properties, context: CheckContex
   if (unsupported.length > 0) {
     const failure = (input: string) =>
       errors.PULUMI_INPUT_UNSUPPORTED({ package: "vault", token: context.type, input });
-    return { failures: unsupported.map(input => ({ property: input, reason: failure(input).message })) };
+    return { failures: unsupported.map(input => ({ property: input, reason: describeError(failure(input)) })) };
   }
   const named = resource.autonamed && inputs.name === undefined;
   return {
