@@ -8,13 +8,11 @@ import { allServicesDown, endedSupervisor, serviceDown as endOneService } from "
 import { recordedServices } from "./supervisor/record.ts";
 
 export async function clusterDown(stateDir: string, name: string): Promise<string> {
-  if (!existsSync(stateDir)) return "";
   await deleteCluster({ stateDir, name });
   return removeIfEmpty(stateDir);
 }
 
 export async function serviceDown(stateDir: string, name: string): Promise<string> {
-  if (!existsSync(stateDir)) return "";
   await endOneService(stateDir, name);
   await endedSupervisor(stateDir);
   return removeIfEmpty(stateDir);
@@ -22,7 +20,6 @@ export async function serviceDown(stateDir: string, name: string): Promise<strin
 
 /** Everything, from whatever state: after it no process, no port and no file is left. */
 export async function allDown(stateDir: string): Promise<string> {
-  if (!existsSync(stateDir)) return "";
   await allServicesDown(stateDir);
   await deleteCluster({ stateDir, name: readClusterRecord(stateDir)?.name });
   removeFile(stateDir);

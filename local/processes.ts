@@ -70,13 +70,20 @@ export function findProcesses(test: (command: string) => boolean): RunningProces
   return found;
 }
 
-/** Live processes that carry NAME=value in the environment they were started with. Linux only; elsewhere none is found. */
-export function findProcessesByEnvironment(name: string, value: string): ProcessIdentity[] {
+/**
+ * Live processes that were started with a variable whose value passes the test.
+ * Linux only: elsewhere the environment of others cannot be read, and none is found.
+ */
+export function findProcessesByEnvironment(name: string, test: (value: string) => boolean): ProcessIdentity[] {
   if (!linux) return [];
-  const entry = `${name}=${value}`;
-  return readdirSync("/proc")
-    .filter(pid => /^\d+$/.test(pid) && readOr(`/proc/${pid}/environ`, "").split("\0").includes(entry))
-    .flatMap(pid => identify(Number(pid)) ?? []);
+  const prefix = `${name}=`;
+  return readdirSync("/proc").flatMap(pid => {
+    if (!/^\d+$/.test(pid)) return [];
+    const entry = readOr(`/proc/${pid}/environ`, "")
+      .split("\0")
+      .find(variable => variable.startsWith(prefix));
+    return entry !== undefined && test(entry.slice(prefix.length)) ? (identify(Number(pid)) ?? []) : [];
+  });
 }
 
 /** Sends the signal if that very process is still alive; true when it was. */

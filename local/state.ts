@@ -15,7 +15,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The repository: services run in it. */
@@ -23,7 +23,9 @@ export const projectRoot = fileURLToPath(new URL("..", import.meta.url));
 
 /** One name for one folder, whatever links lead to it: processes are recognised by the paths in their arguments. */
 export function resolveStateDir(dir: string): string {
-  return existsSync(dir) ? realpathSync(dir) : resolve(dir);
+  const path = resolve(dir);
+  if (existsSync(path)) return realpathSync(path);
+  return path === dirname(path) ? path : join(resolveStateDir(dirname(path)), basename(path));
 }
 
 /** Creates the folder if need be; its files are for the owner only. */

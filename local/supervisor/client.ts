@@ -13,7 +13,7 @@ import { lastLines, openStateDir, statePaths } from "../state.ts";
 import { findTool } from "../tool-path.ts";
 import type { UpRequest } from "./daemon.ts";
 import { inheritedEnvironment } from "./environment.ts";
-import { endService, recordedServices, removeRecord } from "./record.ts";
+import { endService, endStrays, recordedServices, removeRecord } from "./record.ts";
 import { socketPath } from "./socket.ts";
 import { parseServiceSpec, type ServiceFacts } from "./spec.ts";
 
@@ -62,6 +62,7 @@ export async function allServicesDown(dir: string): Promise<void> {
     await endService(stateDir, name);
     removeRecord(stateDir, name);
   }
+  await endStrays(stateDir);
 }
 
 /** Waits for the end of a supervisor that has nothing left to do. */

@@ -1,5 +1,5 @@
 /** What the supervisor keeps of each service on disk, for `probe`, for `status`, and for its own successor. */
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { endProcesses, findProcessesByEnvironment, isAlive, type ProcessIdentity } from "../processes.ts";
 import { readJson, removeFile, statePaths, writeJson } from "../state.ts";
 import type { ConcreteService } from "./spec.ts";
@@ -29,7 +29,9 @@ export function readRecord(stateDir: string, name: string): ServiceRecord | unde
   return readJson<ServiceRecord>(statePaths.service(stateDir, name));
 }
 
+/** A state folder that was removed stays removed. */
 export function writeRecord(stateDir: string, record: ServiceRecord): void {
+  if (!existsSync(stateDir)) return;
   writeJson(statePaths.service(stateDir, record.service.name), record);
 }
 
@@ -55,8 +57,18 @@ export function liveProcess(record: ServiceRecord | undefined): ProcessIdentity 
 export async function endService(stateDir: string, name: string): Promise<void> {
   const record = readRecord(stateDir, name);
   const recorded = liveProcess(record);
-  const marked = findProcessesByEnvironment(markerVariable, markerOf(stateDir, name));
+  const marker = markerOf(stateDir, name);
+  const marked = findProcessesByEnvironment(markerVariable, value => value === marker);
   const others = marked.filter(({ pid }) => pid !== recorded?.pid);
   const graceMs = (record?.service.stopSeconds ?? 10) * 1000;
   await endProcesses(recorded === undefined ? others : [recorded, ...others], graceMs);
+}
+
+/** Ends the services of a folder whose records are lost. */
+export async function endStrays(stateDir: string): Promise<void> {
+  const marker = markerOf(stateDir, "");
+  await endProcesses(
+    findProcessesByEnvironment(markerVariable, value => value.startsWith(marker)),
+    5_000,
+  );
 }
