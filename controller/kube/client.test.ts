@@ -189,6 +189,7 @@ describe("delete", () => {
     ["deleted", 200, deleting],
     ["deleting", 200, { ...deleting, metadata: { ...deleting.metadata, finalizers: ["x/y"] } }],
     ["deleting", 202, { ...deleting, metadata: { ...deleting.metadata, deletionGracePeriodSeconds: 30 } }],
+    ["deleting", 200, { ...deleting, kind: "Namespace", spec: { finalizers: ["kubernetes"] } }],
     ["absent", 404, { kind: "Status", reason: "NotFound" }],
   ])("is %s when answered %i %j", async (wanted, status, answer) => {
     const deleted = client.delete(ref);

@@ -15,7 +15,7 @@ import {
   type TransportOptions,
 } from "./transport.ts";
 
-export interface GetOptions {
+interface GetOptions {
   /** Only `metadata`: for what would otherwise bring a Secret's value along. */
   metadataOnly?: boolean;
   signal?: AbortSignal;
@@ -32,30 +32,30 @@ export interface ListOptions {
   signal?: AbortSignal;
 }
 
-export interface ObjectList {
+interface ObjectList {
   items: KubeObject[];
   /** Where a watch of the same scope begins. */
   resourceVersion: string;
 }
 
-export interface CreateOptions {
+interface CreateOptions {
   fieldManager: string;
   dryRun?: boolean;
   signal?: AbortSignal;
 }
 
-export interface ApplyOptions extends CreateOptions {
+interface ApplyOptions extends CreateOptions {
   /** Take fields over from other managers; else KUBE_FIELD_CONFLICT. */
   force: boolean;
   subresource?: "status";
 }
 
-export interface PatchOptions extends CreateOptions {
+interface PatchOptions extends CreateOptions {
   type: "merge" | "json";
   subresource?: "status";
 }
 
-export interface DeleteOptions {
+interface DeleteOptions {
   /** Delete this very object and not a later one of the same name; else KUBE_CONFLICT. */
   uid?: string;
   resourceVersion?: string;
@@ -270,5 +270,8 @@ function deleteBody({ uid, resourceVersion, propagation }: DeleteOptions): Recor
 function isLingering(answer: KubeObject): boolean {
   if (answer.kind === "Status") return false;
   const { finalizers = [], deletionTimestamp, deletionGracePeriodSeconds } = answer.metadata;
-  return deletionTimestamp !== undefined && (finalizers.length > 0 || Number(deletionGracePeriodSeconds ?? 0) > 0);
+  // A Namespace has its own in `spec`.
+  const { finalizers: ofSpec = [] } = (answer["spec"] ?? {}) as { finalizers?: string[] };
+  const held = finalizers.length > 0 || ofSpec.length > 0 || Number(deletionGracePeriodSeconds ?? 0) > 0;
+  return deletionTimestamp !== undefined && held;
 }

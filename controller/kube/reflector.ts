@@ -50,7 +50,7 @@ export interface ReflectorOptions {
   random?: () => number;
 }
 
-export interface ReflectorState {
+interface ReflectorState {
   phase: "listing" | "watching" | "waiting" | "stopped";
   /** Milliseconds since the last sign of life: an event, a bookmark, an opened watch, a list. */
   ageMs: number;

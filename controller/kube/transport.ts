@@ -23,10 +23,9 @@ import {
   withToken,
 } from "./interceptors.ts";
 
-export type { HttpStream } from "./dispatch.ts";
 export type { HttpRequest, HttpResponse, RequestInfo } from "./interceptors.ts";
 
-export interface TransportStats {
+interface TransportStats {
   /** Open connections for requests and for streams. */
   requestConnections: number;
   streamConnections: number;
