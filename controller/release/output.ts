@@ -5,10 +5,10 @@
  * in their order). `[]` is a valid empty release. Deliberate differences from yoke, whose parser stops silently at the
  * first document that it cannot read: nothing is skipped, and what is wrong is named with its position.
  */
-import { isScalar, parseAllDocuments, type Tags } from "yaml";
 import { groupKind, type KubeObject } from "../kube/object.ts";
 import { errors } from "./errors.ts";
 import { checkObject, describe } from "./outputObject.ts";
+import { parseYaml } from "./yaml.ts";
 
 /** In characters. The sandbox has its own, lower bound; this one protects the parser. */
 const largestOutput = 32 * 1024 * 1024;
@@ -31,7 +31,7 @@ export function parseOutput(stdout: string): KubeObject[][] {
 function decode(stdout: string): unknown[] {
   const documents = decodeJson(stdout) ?? decodeYaml(stdout);
   if (documents.length === 0) throw errors.RELEASE_OUTPUT_EMPTY({});
-  if (documents.some(isTooDeep)) throw errors.RELEASE_OUTPUT_TOO_LARGE({ what: "levels of nesting", limit: deepest });
+  documents.forEach(checkPlain);
   return documents;
 }
 
@@ -47,35 +47,12 @@ function decodeJson(stdout: string): unknown[] | undefined {
 
 function decodeYaml(stdout: string): unknown[] {
   try {
-    return parseAllDocuments(stdout, { version: "1.1", customTags: kubernetesTags, logLevel: "error" }).flatMap(
-      document => {
-        const [problem] = document.errors;
-        if (problem !== undefined) throw problem;
-        return isBlank(document.contents) ? [] : [document.toJS({ maxAliasCount: mostAliases }) as unknown];
-      },
-    );
+    return parseYaml(stdout);
   } catch (cause) {
     // Only the first line: the following ones quote the output, which may hold a secret.
     const [why = ""] = cause instanceof Error ? cause.message.split("\n") : [];
     throw errors.RELEASE_OUTPUT_UNREADABLE({ why });
   }
-}
-
-/** Against documents that grow without bound by repeating an anchor. */
-const mostAliases = 100;
-
-/**
- * YAML as Kubernetes reads it: 1.1, so that `0644` is octal and `on` is true, but without its dates, times and binary,
- * which stay text (sigs.k8s.io/yaml).
- */
-function kubernetesTags(tags: Tags): Tags {
-  const text = ["timestamp", "binary", "omap", "pairs", "set"].map(name => `tag:yaml.org,2002:${name}`);
-  return tags.filter(tag => typeof tag === "string" || !(text.includes(tag.tag) || tag.format === "TIME"));
-}
-
-/** Nothing but comments between two separators is no document; a written `null` is one, and is refused later. */
-function isBlank(contents: unknown): boolean {
-  return contents === null || (isScalar(contents) && contents.value === null && contents.source === "");
 }
 
 function stagesOf(documents: unknown[]): KubeObject[][] {
@@ -103,11 +80,13 @@ function isDefinition(object: KubeObject): boolean {
   return gk === "Namespace" || gk === "CustomResourceDefinition.apiextensions.k8s.io";
 }
 
-function isTooDeep(root: unknown): boolean {
+/** Refuses what cannot be walked or not be sent. */
+function checkPlain(root: unknown): void {
   let level: unknown[] = [root];
-  for (let depth = 0; depth <= deepest; depth++) {
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > deepest) throw errors.RELEASE_OUTPUT_TOO_LARGE({ what: "levels of nesting", limit: deepest });
+    if (level.some(value => typeof value === "number" && !Number.isFinite(value)))
+      throw errors.RELEASE_OUTPUT_UNREADABLE({ why: "it holds a number that JSON cannot express" });
     level = level.flatMap(value => (typeof value === "object" && value !== null ? Object.values(value) : []));
-    if (level.length === 0) return false;
   }
-  return true;
 }
