@@ -26,7 +26,7 @@ test.each<[string, z.ZodType, Schema]>([
   ["description", z.string().describe("why"), { type: "string", description: "why" }],
   ["nullable", z.string().nullable(), { type: "string", nullable: true }],
   ["enum", z.enum(["a", "b"]), { type: "string", enum: ["a", "b"] }],
-  ["nullable enum", z.enum(["a"]).nullable(), { type: "string", nullable: true, enum: ["a", null] }],
+  ["nullable enum", z.enum(["a"]).nullable(), { type: "string", nullable: true, allOf: [{ enum: ["a"] }] }],
   ["numbers", z.literal([1, 2]), { type: "number", enum: [1, 2] }],
   ["int or string", z.union([z.int(), z.string()]), intOrString],
   ["string or int", z.union([z.string(), z.int().min(1)]), intOrString],

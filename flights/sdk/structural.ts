@@ -197,8 +197,8 @@ function enumeration(schema: Schema, path: string): Schema {
   return {
     type,
     ...common(schema, path),
-    ...(nullable && { nullable }),
-    enum: nullable ? [...values, null] : values,
+    // The API server refuses null by an enum even where null is listed; it does not look below allOf for null.
+    ...(nullable ? { nullable, allOf: [{ enum: values }] } : { enum: values }),
   };
 }
 
