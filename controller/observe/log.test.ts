@@ -79,6 +79,23 @@ describe("secrets", () => {
     expect(JSON.stringify(redact(deep))).not.toContain(secret);
   });
 
+  test.each(["json", "text"] as const)("in an error's own fields are left out in %s, also in its cause's", format => {
+    const { lines, logger } = logged(format);
+    const response = Object.assign(new Error("inner"), { body: { value: secret } });
+    logger.error({ err: Object.assign(new Error("outer", { cause: response }), { request: secret }) }, "failed");
+    logger.error({ err: { value: secret } }, "failed");
+    expect(lines.join("")).not.toContain(secret);
+    expect(lines.join("")).toContain("inner");
+  });
+
+  test("an error that causes itself is told once and for all", () => {
+    const { lines, logger } = logged("text");
+    const error: Error & { cause?: unknown } = new Error("round");
+    error.cause = error;
+    logger.error({ err: error }, "failed");
+    expect(lines).toHaveLength(1);
+  });
+
   test("do not hide what is none", () => {
     const plain = { key: "demo/nginx", secret: "demo/nginx", resourceVersion: "812" };
     expect(redact(plain)).toEqual(plain);

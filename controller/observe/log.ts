@@ -3,14 +3,7 @@
  * Fields that may carry credentials or a Secret's data are blanked before anything is written.
  */
 import { Writable } from "node:stream";
-import {
-  type Bindings,
-  type ChildLoggerOptions,
-  type DestinationStream,
-  type Logger as PinoLogger,
-  pino,
-  stdSerializers,
-} from "pino";
+import { type Bindings, type ChildLoggerOptions, type DestinationStream, type Logger as PinoLogger, pino } from "pino";
 
 export type Logger = PinoLogger;
 export type LogFormat = "json" | "text";
@@ -31,7 +24,7 @@ export function createLogger(options: LogOptions): Logger {
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: label => ({ level: label }), log: redactFields },
-      serializers: { err: stdSerializers.errWithCause },
+      serializers: { err: (error: unknown) => loggedError(error) },
     },
     options.format === "json" ? destination : textStream(destination),
   );
@@ -92,6 +85,31 @@ function textStream(destination: DestinationStream): Writable {
   });
 }
 
+interface LoggedError {
+  readonly type?: string;
+  readonly message: string;
+  readonly stack?: string | undefined;
+  readonly code?: unknown;
+  readonly todo?: unknown;
+  readonly cause?: LoggedError;
+}
+
+/** Only what is known to be for reading: other fields of an error may hold a response or a request. */
+function loggedError(error: unknown, depth = 0): LoggedError {
+  if (!(error instanceof Error)) return { message: typeof error === "string" ? error : `a thrown ${typeof error}` };
+  const { name, message, stack, cause } = error;
+  const { code, todo } = error as { code?: unknown; todo?: unknown };
+  const followed = cause === undefined || depth > deepest ? {} : { cause: loggedError(cause, depth + 1) };
+  return {
+    type: name,
+    message,
+    ...(code === undefined ? {} : { code }),
+    ...(todo === undefined ? {} : { todo }),
+    stack,
+    ...followed,
+  };
+}
+
 /** `12:03:04.567 WARN  message key=value`; an error on the lines below. */
 function textLine(json: string): string {
   const { level, time, msg, err, ...fields } = JSON.parse(json) as Record<string, unknown>;
@@ -100,14 +118,6 @@ function textLine(json: string): string {
     " ",
   );
   return [head, ...errorLines(err as LoggedError | undefined)].join("\n");
-}
-
-interface LoggedError {
-  readonly message?: string;
-  readonly stack?: string;
-  readonly code?: string;
-  readonly todo?: string;
-  readonly cause?: LoggedError;
 }
 
 /** Coded errors are told as to a user; others, which nobody foresaw, with their stack. */
