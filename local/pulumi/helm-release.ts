@@ -9,7 +9,7 @@ import { errors } from "./errors.ts";
 import type { ClusterChoice } from "./kubeconfig.ts";
 import { describeOutcome, type Finished, runProcess } from "./process.ts";
 import { type CallContext, NotReadyError, type Resource } from "./provider.ts";
-import { deepDiff, isObject, type Properties, UNKNOWN, type Value } from "./wire.ts";
+import { isObject, type Properties, UNKNOWN, type Value } from "./wire.ts";
 
 const DEFAULT_TIMEOUT_SECONDS = 300;
 /** helm ends by its own timeout first, and then says what was not ready. */
@@ -125,8 +125,8 @@ export function helmRelease(cluster: ClusterChoice, defaultNamespace: string): R
   async function helm(
     args: readonly string[],
     namespace: string,
-    stdin: string,
     context: CallContext,
+    stdin?: string,
   ): Promise<Finished> {
     const folder = mkdtempSync(join(tmpdir(), "pulumi-helm-"));
     try {
@@ -138,9 +138,12 @@ export function helmRelease(cluster: ClusterChoice, defaultNamespace: string): R
         program: "helm",
         args: [...args, "--namespace", namespace, ...chosen],
         env: { ...process.env, ...(path === undefined ? {} : { KUBECONFIG: path }) },
-        stdin,
+        stdin: stdin ?? "",
         signal: context.signal,
-        onLine: (stream, line) => stream === "stderr" && context.log("info", line, true),
+        onLine(stream, line) {
+          // A look at the status may well end in "not found".
+          if (stream === "stderr" && stdin !== undefined) context.log("info", line, true);
+        },
       });
     } catch (error) {
       throw error instanceof Error && "code" in error && error.code === "ENOENT"
@@ -158,7 +161,7 @@ export function helmRelease(cluster: ClusterChoice, defaultNamespace: string): R
 
   /** The release as helm has recorded it; undefined if there is none. */
   async function status(inputs: Properties, context: CallContext): Promise<Properties | undefined> {
-    const run = await helm(["status", String(inputs.name), "--output", "json"], String(inputs.namespace), "", context);
+    const run = await helm(["status", String(inputs.name), "--output", "json"], String(inputs.namespace), context);
     if (run.outcome === 0) return JSON.parse(run.stdout);
     if (/not found/i.test(run.stderr)) return undefined;
     throw failed("status", inputs, run, context);
@@ -167,13 +170,13 @@ export function helmRelease(cluster: ClusterChoice, defaultNamespace: string): R
   async function uninstall(inputs: Properties, context: CallContext): Promise<void> {
     const args = ["uninstall", String(inputs.name), "--ignore-not-found", "--wait"];
     const timeout = ["--timeout", `${inputs.timeout ?? DEFAULT_TIMEOUT_SECONDS}s`];
-    const run = await helm([...args, ...timeout], String(inputs.namespace), "", context);
+    const run = await helm([...args, ...timeout], String(inputs.namespace), context);
     if (run.outcome !== 0) throw failed("uninstall", inputs, run, context);
   }
 
   async function upgrade(inputs: Properties, context: CallContext): Promise<Properties> {
     const values = JSON.stringify(mergedValues(inputs));
-    const run = await helm(upgradeArguments(inputs), String(inputs.namespace), values, context);
+    const run = await helm(upgradeArguments(inputs), String(inputs.namespace), context, values);
     if (run.outcome === 0) return outputsOf(inputs, JSON.parse(run.stdout));
     const error = failed("upgrade", inputs, run, context);
     if (context.signal.aborted) throw error;
@@ -220,7 +223,8 @@ export function helmRelease(cluster: ClusterChoice, defaultNamespace: string): R
       const config = isObject(release.config) ? release.config : {};
       const imported = { name, namespace, chart: metadata.name ?? "", version: metadata.version ?? "", values: config };
       if (Object.keys(inputs).length === 0) return { id, inputs: imported, outputs: outputsOf(imported, release) };
-      const drifted = deepDiff(mergedValues(inputs), config).length > 0;
+      // The engine leaves out what is in value files here, but whoever else changes a release adds a revision.
+      const drifted = isObject(state.status) && state.status.revision !== release.version;
       const now = {
         ...inputs,
         ...(drifted ? { values: config } : {}),
