@@ -23,7 +23,7 @@ export const linkTexts: Readonly<Record<LinkName, string>> = {
   vault: "Vault version written",
   secret: "Secret changed",
   externalSecret: "ExternalSecret synced",
-  rendered: "rendered",
+  rendered: "render recorded",
   deployment: "Deployment patched",
   rollout: "rollout complete",
 };
@@ -31,16 +31,17 @@ export const linkTexts: Readonly<Record<LinkName, string>> = {
 export class Chain {
   private readonly before = new Map<Part, KubeObject>();
   private readonly found = new Map<LinkName, Link>();
-  private readonly version: number;
+  private readonly writtenBefore: number;
 
-  /** The first version of the secret that counts is the one after `version`. */
-  constructor(version: number) {
-    this.version = version;
+  /** @param writtenBefore when Vault's current version was written; the next one begins the chain */
+  constructor(writtenBefore: number) {
+    this.writtenBefore = writtenBefore;
   }
 
   /** Takes Vault's current version and the time at which it was written. */
   seeVault(version: number, writtenAt: number): void {
-    if (version > this.version) this.add("vault", writtenAt, `version ${version}`);
+    // Not by its number: a Vault that lost its data begins again with 1.
+    if (writtenAt > this.writtenBefore) this.add("vault", writtenAt, `version ${version}`);
   }
 
   /** Takes a state of one of the objects; the first one of each is what it was before. */

@@ -1,22 +1,45 @@
 /** `npm run destroy`: everything that `npm start` made is gone; the built tools stay. */
-import { parseArgs } from "node:util";
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs, promisify } from "node:util";
 import { run } from "./main.ts";
-import { pulumiSteps } from "./pulumiCli.ts";
+import { root } from "./paths.ts";
+import { pulumiSteps, stateDir } from "./pulumiCli.ts";
 import { repairStack } from "./repair.ts";
-import { chooseStack, stackInUse } from "./stack.ts";
+import { checkedName, configured, configuredStacks, stackInUse } from "./stack.ts";
 import { installEngine } from "./tools.ts";
+
+const execute = promisify(execFile);
 
 await run(async args => {
   const { values } = parseArgs({ args, options: { stack: { type: "string" } } });
-  await installEngine();
-  const stack = values.stack === undefined ? await stackInUse() : (await chooseStack(values.stack)).stack;
-  if (stack === undefined) return console.log("Nothing is running: there is no stack to destroy.");
+  const running = values.stack === undefined ? await stackInUse() : checkedName(values.stack);
+  if (running !== undefined) await destroyStack(running);
+  // What an interrupted create left is in no stack.
+  const leftBehind = configuredStacks().filter(stack => existsSync(join(stateDir, stack)));
+  for (const stack of leftBehind) await sweep(stack);
+  if (running === undefined && leftBehind.length === 0) return console.log("Nothing to destroy: no stack is up.");
+  console.log("Gone: no process, no port and no cluster is left. `npm run clean` removes the built tools too.");
+});
+
+async function destroyStack(stack: string): Promise<void> {
   console.log(`stack ${stack}`);
+  await installEngine();
   await repairStack(stack);
   const { changes } = await pulumiSteps("destroy", stack);
-  const count = changes["delete"] ?? 0;
-  console.log(
-    count === 0 ? "Nothing was there." : `${count} resources are gone: no process, no port, no cluster is left.`,
-  );
-  console.log("Start again with `npm start`; `npm run clean` removes the built tools too.");
-});
+  console.log(`  ${changes["delete"] ?? 0} resources deleted`);
+}
+
+/** Ends what is in the stack's state folder, whatever Pulumi knows of it. */
+async function sweep(stack: string): Promise<void> {
+  const state = join(".state", stack);
+  const substrate = configured(stack, "substrate");
+  const env = { ...process.env, NAME: configured(stack, "clusterName"), STATE: state };
+  const commands: Readonly<Record<string, readonly string[]>> = {
+    local: ["local/cli.ts", "down", "--all", "--state", state],
+    kind: ["infra/kind/cli.ts", "cluster", "down"],
+  };
+  const command = commands[substrate];
+  if (command) await execute(process.execPath, [...command], { cwd: root, env });
+}

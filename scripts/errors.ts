@@ -24,9 +24,17 @@ export const errors = defineErrors({
     message: (f: { command: string; said: string }) => `\`pulumi ${f.command}\` failed${f.said ? `:\n${f.said}` : ""}`,
     todo: "Remove the cause named above, then run the same command again: it goes on where this one stopped.",
   },
+  BACKEND_NOT_READY: {
+    message: (f: { backend: string; problem: string }) => `Backend ${f.backend} is not Ready: ${f.problem}`,
+    todo: "Remove that cause, then run `npm start` again; the logs are in .state.",
+  },
+  VAULT_REFUSED: {
+    message: (f: { address: string; status: number }) => `Vault at ${f.address} answers ${f.status}`,
+    todo: "Run `npm start`, which repairs what is broken.",
+  },
   CHAIN_BROKEN: {
-    message: (f: { missing: string; seconds: number; hint: string }) =>
-      `after ${f.seconds} s the change has not arrived: ${f.missing} is missing${f.hint ? ` (${f.hint})` : ""}`,
-    todo: "Look at the Backend's status and the logs that `npm start` names.",
+    message: (f: { missing: string; seconds: number }) =>
+      `after ${f.seconds} s the change has not arrived everywhere; missing: ${f.missing}`,
+    todo: "Look at the Backend's status and at the logs in .state, then run `npm start`, which repairs what is broken.",
   },
 });

@@ -25,10 +25,9 @@ interface StepMetadata {
 /** How a step's operation reads when it is done. Steps not named here change nothing outside the engine. */
 const verbs: Readonly<Record<string, string>> = {
   create: "created",
-  "create-replacement": "created anew",
+  "create-replacement": "replaced",
   update: "updated",
   delete: "deleted",
-  "delete-replaced": "deleted (the old one)",
 };
 
 export interface Summary {
@@ -86,7 +85,8 @@ export class Progress {
 
   private say(said: { readonly message: string; readonly severity: string; readonly ephemeral?: boolean }): string[] {
     const text = plain(said.message).trimEnd();
-    if (text === "" || said.ephemeral) return [];
+    // Debug lines show secrets; the engine leaves it to the reader of its events to pass over them.
+    if (text === "" || said.ephemeral || !shown.has(said.severity)) return [];
     if (said.severity === "error") this.errors.push(text);
     const mark = said.severity === "error" || said.severity === "warning" ? `${said.severity}: ` : "";
     return [
@@ -102,8 +102,11 @@ export class Progress {
   }
 }
 
+/** The severities that are for people. */
+const shown: ReadonlySet<string> = new Set(["info", "info#err", "warning", "error"]);
+
 const line = (verb: string, urn: string, milliseconds: number): string =>
-  `  ${verb.padEnd(13)} ${resourceName(urn).padEnd(44)} ${seconds(milliseconds, 1).padStart(7)}`;
+  `  ${verb.padEnd(9)} ${resourceName(urn).padEnd(44)} ${seconds(milliseconds, 1).padStart(7)}`;
 
 const seconds = (milliseconds: number, digits: number): string => `${(milliseconds / 1000).toFixed(digits)} s`;
 

@@ -17,6 +17,12 @@ export interface Outcome {
 
 const environment = (): NodeJS.ProcessEnv => ({ ...process.env, ...pulumiEnvironment({ root, stateDir }) });
 
+/** The folder of the file backend, where stacks and their locks are; undefined for another kind of backend. */
+export function backendDir(): string | undefined {
+  const url = environment()["PULUMI_BACKEND_URL"] ?? "";
+  return url.startsWith("file://") ? url.slice("file://".length).replace(/\?.*$/, "") : undefined;
+}
+
 /** Runs `pulumi` to its end; `input` goes to its stdin, where secrets belong. */
 export async function pulumi(args: readonly string[], input = ""): Promise<Outcome> {
   const child = spawn("pulumi", args, { cwd: root, env: environment(), stdio: "pipe" });

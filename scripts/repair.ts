@@ -7,7 +7,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { findProcesses } from "../local/processes.ts";
 import { errors } from "./errors.ts";
-import { pulumi, pulumiOutput, stateDir } from "./pulumiCli.ts";
+import { backendDir, pulumiOutput } from "./pulumiCli.ts";
 
 /** A lock of the file backend; source: pkg/backend/diy/lock.go of pulumi/pulumi. */
 interface Lock {
@@ -37,9 +37,10 @@ export async function repairStack(stack: string): Promise<void> {
  * every create may run twice: commands look at what is there, objects are applied, secrets are written. So forget it.
  */
 async function forgetPendingOperations(stack: string): Promise<void> {
-  const exported = await pulumi(["stack", "export", "--stack", stack]);
-  if (exported.code !== 0) return;
-  const state = JSON.parse(exported.stdout) as Deployment;
+  // Asking the engine takes half a second, so it is asked only when its file says that there is something.
+  const file = backendPath("stacks", `${stack}.json`);
+  if (!file || !existsSync(file) || !readFileSync(file, "utf8").includes('"pending_operations"')) return;
+  const state = JSON.parse(await pulumiOutput(["stack", "export", "--stack", stack])) as Deployment;
   const count = state.deployment?.pending_operations?.length ?? 0;
   if (!state.deployment || count === 0) return;
   console.log(`  the last run on stack ${stack} was interrupted in ${count} operation(s); they are done again`);
@@ -47,9 +48,16 @@ async function forgetPendingOperations(stack: string): Promise<void> {
   await pulumiOutput(["stack", "import", "--stack", stack], JSON.stringify(state));
 }
 
+/** Where the file backend keeps what is this project's. */
+function backendPath(kind: "stacks" | "locks", name: string): string | undefined {
+  const folder = backendDir();
+  const project = kind === "locks" ? ["organization", "dynamic-mode"] : ["dynamic-mode"];
+  return folder && join(folder, ".pulumi", kind, ...project, name);
+}
+
 function readLocks(stack: string): Lock[] {
-  const folder = join(stateDir, "pulumi", ".pulumi", "locks", "organization", "dynamic-mode", stack);
-  if (!existsSync(folder)) return [];
+  const folder = backendPath("locks", stack);
+  if (!folder || !existsSync(folder)) return [];
   return readdirSync(folder)
     .filter(file => file.endsWith(".json"))
     .flatMap(file => parseLock(join(folder, file)));

@@ -1,10 +1,13 @@
 /** Which stack a command means: the one that was named, the one in use, or what this machine can stand on. */
 import { execFile } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
+import { parse } from "yaml";
 import { errors } from "./errors.ts";
 import { root } from "./paths.ts";
-import { pulumi } from "./pulumiCli.ts";
+import { backendDir, pulumi, pulumiOutput } from "./pulumiCli.ts";
+import { installEngine } from "./tools.ts";
 
 const execute = promisify(execFile);
 
@@ -26,11 +29,7 @@ export const configuredStacks = (): string[] =>
 
 /** @throws STACK_UNKNOWN */
 export async function chooseStack(asked: string | undefined): Promise<Choice> {
-  if (asked !== undefined) {
-    const known = configuredStacks();
-    if (!known.includes(asked)) throw errors.STACK_UNKNOWN({ stack: asked, known });
-    return { stack: asked, why: "as asked" };
-  }
+  if (asked !== undefined) return { stack: checkedName(asked), why: "as asked" };
   const running = await stackInUse();
   if (running) return { stack: running, why: "it is up already" };
   const missing = await missingForKind();
@@ -39,8 +38,24 @@ export async function chooseStack(asked: string | undefined): Promise<Choice> {
     : { stack: "local", why: `${missing}, so the cluster is made of processes of this machine` };
 }
 
+/** @throws STACK_UNKNOWN */
+export function checkedName(stack: string): string {
+  const known = configuredStacks();
+  if (!known.includes(stack)) throw errors.STACK_UNKNOWN({ stack, known });
+  return stack;
+}
+
+/** Makes the stack the one that plain `pulumi` commands mean. */
+export async function selectStack(stack: string): Promise<void> {
+  await pulumiOutput(["stack", "select", "--create", stack]);
+}
+
 /** The stack with resources: the selected one, or the only one. */
 export async function stackInUse(): Promise<string | undefined> {
+  // On a fresh clone there is no engine yet to ask.
+  const folder = backendDir();
+  if (folder && !existsSync(join(folder, ".pulumi"))) return undefined;
+  await installEngine();
   const { code, stdout } = await pulumi(["stack", "ls", "--json"]);
   if (code !== 0) return undefined;
   const rows = (JSON.parse(stdout) as StackRow[]).filter(row => (row.resourceCount ?? 0) > 0);
@@ -61,4 +76,18 @@ async function answers(tool: string, args: readonly string[]): Promise<boolean> 
   } catch {
     return false;
   }
+}
+
+interface ProjectFile {
+  readonly config?: Readonly<Record<string, { readonly default?: unknown }>>;
+}
+interface StackFile {
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** A plain value of the stack's configuration, or its default; from the files, as the engine may not be built yet. */
+export function configured(stack: string, key: string): string {
+  const project = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as ProjectFile;
+  const own = parse(readFileSync(join(root, `Pulumi.${stack}.yaml`), "utf8")) as StackFile;
+  return String(own.config?.[`dynamic-mode:${key}`] ?? project.config?.[key]?.default ?? "");
 }

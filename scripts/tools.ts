@@ -1,10 +1,61 @@
-/** What the scripts need before they can run Pulumi: the engine, and its plugins where Pulumi's own are not there. */
-import { join } from "node:path";
+/** What the scripts need before they can run: the tools, and Pulumi's plugins where its own are not there. */
+import { spawn } from "node:child_process";
+import { delimiter, dirname, join } from "node:path";
 import { standInHome } from "../local/pulumi/environment.ts";
 import { installPlugins } from "../local/pulumi/install.ts";
+import type { ToolName } from "../local/tools/catalog.ts";
+import type { ReadyTool } from "../local/tools/find.ts";
+import { ensureTools } from "../local/tools/tools.ts";
 import { root } from "./paths.ts";
 import { stateDir } from "./pulumiCli.ts";
 
+const clusterTools = [
+  "etcd",
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kube-scheduler",
+  "kwok",
+  "kwokctl",
+] as const satisfies readonly ToolName[];
+const serviceTools = ["vault", "external-secrets"] as const satisfies readonly ToolName[];
+
+/** The Pulumi engine, on PATH, with plugins. */
 export async function installEngine(): Promise<void> {
+  await onPath(ensureTools(["pulumi"]));
+  installEnginePlugins();
+}
+
+/**
+ * All that the embedded substrate is made of. Where something has to be built, which takes minutes, the cluster starts
+ * as soon as its own tools are there, while the rest is built; `pulumi up` then finds it running.
+ */
+export async function installLocalTools(cluster: { readonly name: string; readonly state: string }): Promise<void> {
+  const tools = ensureTools(["pulumi", ...clusterTools, ...serviceTools]);
+  const { pulumi, vault, "external-secrets": externalSecrets, ...ofCluster } = tools;
+  let isBuilding = true;
+  const rest = onPath({ pulumi, vault, externalSecrets }).finally(() => {
+    isBuilding = false;
+  });
+  rest.catch(() => undefined);
+  await onPath(ofCluster);
+  if (isBuilding) startCluster(cluster);
+  await rest;
+  installEnginePlugins();
+}
+
+const installEnginePlugins = (): void => {
   installPlugins({ pulumiHome: standInHome(stateDir), binDir: join(root, ".tools", "bin") });
+};
+
+/** Waits for the tools and puts their folders on PATH, behind what is there. */
+async function onPath(tools: Readonly<Record<string, Promise<ReadyTool>>>): Promise<void> {
+  const folders = (await Promise.all(Object.values(tools))).map(tool => dirname(tool.path));
+  const path = (process.env["PATH"] ?? "").split(delimiter);
+  process.env["PATH"] = [...new Set([...path, ...folders])].join(delimiter);
+}
+
+/** Its failure is no news yet: `pulumi up` does the same again and says what is wrong. */
+function startCluster({ name, state }: { readonly name: string; readonly state: string }): void {
+  const args = ["local/cli.ts", "cluster", "up", "--name", name, "--state", state];
+  spawn(process.execPath, args, { cwd: root, stdio: "ignore" }).on("error", () => undefined);
 }

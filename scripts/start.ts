@@ -1,0 +1,72 @@
+/** `npm start`: from a clone to a running system; again, to what has changed or broken since. */
+import { relative } from "node:path";
+import { parseArgs } from "node:util";
+import { backendReady, backendRef, clientOf, type StackOutputs, stackOutputs, writeKubeconfig } from "./cluster.ts";
+import { errors } from "./errors.ts";
+import { run } from "./main.ts";
+import { root } from "./paths.ts";
+import { pulumiSteps } from "./pulumiCli.ts";
+import { repairStack } from "./repair.ts";
+import { chooseStack, configured, selectStack } from "./stack.ts";
+import { installEngine, installLocalTools } from "./tools.ts";
+
+const READY_WITHIN_MS = 60_000;
+
+await run(async args => {
+  const { values } = parseArgs({ args, options: { stack: { type: "string" } } });
+  const times = stopwatch();
+  const { stack, why } = await chooseStack(values.stack);
+  console.log(`stack ${stack}: ${why}`);
+  if (configured(stack, "substrate") === "local")
+    await installLocalTools({ name: configured(stack, "clusterName"), state: `.state/${stack}` });
+  else await installEngine();
+  await selectStack(stack);
+  await repairStack(stack);
+  times.lap("tools and stack");
+
+  const { changes } = await pulumiSteps("up", stack);
+  times.lap("pulumi up");
+
+  const outputs = await stackOutputs(stack);
+  const kubeconfig = writeKubeconfig(stack, outputs.kubeconfig);
+  const client = clientOf(kubeconfig);
+  const problem = await backendReady(client, backendRef(outputs.backend), READY_WITHIN_MS);
+  await client.transport.close();
+  if (problem !== undefined) throw errors.BACKEND_NOT_READY({ backend: outputs.backend, problem });
+  times.lap("Backend Ready");
+
+  const count = Object.values(changes).reduce((sum, changed) => sum + changed, 0);
+  console.log(`\n${count === 0 ? "Nothing had to change." : "Done."} ${times.text()}`);
+  console.log(summary(stack, outputs, relative(root, kubeconfig)));
+});
+
+function summary(stack: string, outputs: StackOutputs, kubeconfig: string): string {
+  return `
+What exists now
+  Backend      ${outputs.backend}, Ready: its Deployment runs with the secret's value
+  Vault        ${outputs.vaultAddress}/ui (token: npm run pulumi -- stack output vaultToken --show-secrets)
+  controller   ${outputs.controller}/metrics
+  cluster      KUBECONFIG=${kubeconfig} kubectl get backends,externalsecrets,deployments,pods${
+    stack === "local" ? `\n  processes    node local/cli.ts status --state .state/${stack}` : ""
+  }
+
+Try next
+  npm run secret -- "hello again"                        change the secret and watch the Deployment roll
+  npm run pulumi -- config set replicas 3                then \`npm start\` again
+  npm run destroy                                        end all of it`;
+}
+
+/** Seconds of each part. */
+function stopwatch() {
+  const laps: string[] = [];
+  const begin = Date.now();
+  let last = begin;
+  const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`;
+  return {
+    lap(name: string) {
+      laps.push(`${name} ${seconds(Date.now() - last)}`);
+      last = Date.now();
+    },
+    text: () => `${seconds(last - begin)} in all: ${laps.join(", ")}.`,
+  };
+}
