@@ -1,0 +1,107 @@
+/** What many instances cost: memory, the first render of all, one looked-up change for all of them, a restart. */
+
+import type { Atc } from "../test/e2e/support/atc.ts";
+import { eventually } from "../test/e2e/support/eventually.ts";
+import { writeSecret } from "./roll.ts";
+import type { Row } from "./stats.ts";
+import { createBackend, namespace, type World } from "./world.ts";
+
+const concurrency = 8;
+const patience = { timeoutMs: 600_000 };
+
+export async function measureScale(world: World, atc: Atc, count: number): Promise<Row[]> {
+  const idle = await mebibytes(atc);
+  const names = Array.from({ length: count }, (_, index) => `scale-${index}`);
+  const before = await rendered(atc);
+  const initial = await seconds(async () => {
+    await inParallel(names, name => createBackend(world, name, 0));
+    await eventually(
+      `${count} Backends are rendered`,
+      async () => {
+        const done = (await rendered(atc)) - before;
+        if (done < count) throw new Error(`${done} are`);
+        await quiet(atc);
+      },
+      patience,
+    );
+  });
+  const full = await mebibytes(atc);
+  const rolled = await rollAll(world, atc, names);
+  return [
+    { what: "memory of the ATC, idle", value: `${idle.toFixed(0)} MiB` },
+    { what: `memory with ${count} Backends`, value: `${full.toFixed(0)} MiB` },
+    { what: `${count} Backends created → all rendered and applied`, value: `${initial.toFixed(1)} s` },
+    ...rolled,
+  ];
+}
+
+/** A write to every Secret, all at once; bare is the same number of applies by hand at the same concurrency. */
+async function rollAll(world: World, atc: Atc, names: string[]): Promise<Row[]> {
+  const apply = (name: string, value: string) => writeSecret(world.client, namespace, name, value);
+  const bare = await seconds(() => inParallel(names, name => apply(`${name}-bare`, "x")));
+  const before = await patched(atc);
+  const all = await seconds(async () => {
+    await inParallel(names, name => apply(name, `value-${Date.now()}`));
+    await eventually(
+      "every Deployment is patched",
+      async () => {
+        const done = (await patched(atc)) - before;
+        if (done < names.length) throw new Error(`${done} of ${names.length}`);
+      },
+      patience,
+    );
+  });
+  return [
+    { what: `${names.length} bare Secret writes`, value: `${bare.toFixed(1)} s` },
+    { what: `${names.length} Secrets written → ${names.length} Deployments patched`, value: `${all.toFixed(1)} s` },
+  ];
+}
+
+/** A controller that was away while nothing changed. */
+export async function measureRestart(atc: Atc, startedAt: number, count: number): Promise<Row[]> {
+  await eventually(
+    "all instances are known again",
+    async () => {
+      const known = await atc.metric("atc_renders_total", { result: "skipped" });
+      if (known < count) throw new Error(`${known} of ${count}`);
+    },
+    patience,
+  );
+  const took = (performance.now() - startedAt) / 1000;
+  const renders = await rendered(atc);
+  const bound = "≤ 15 s at 10,000, 0 renders";
+  return [
+    { what: `restart with ${count} Backends → steady state`, value: `${took.toFixed(1)} s, ${renders} renders`, bound },
+  ];
+}
+
+function rendered(atc: Atc): Promise<number> {
+  return atc.metric("atc_renders_total", { result: "rendered" });
+}
+
+function patched(atc: Atc): Promise<number> {
+  return atc.metric("atc_applies_total", { result: "updated" });
+}
+
+async function quiet(atc: Atc): Promise<void> {
+  const waiting = (await atc.metric("atc_queue_depth")) + (await atc.metric("atc_workers_busy"));
+  if (waiting > 0) throw new Error(`${waiting} runs are waiting`);
+}
+
+async function mebibytes(atc: Atc): Promise<number> {
+  return (await atc.metric("process_resident_memory_bytes")) / 2 ** 20;
+}
+
+async function inParallel(names: readonly string[], action: (name: string) => Promise<unknown>): Promise<void> {
+  const left = [...names];
+  const worker = async () => {
+    for (let name = left.pop(); name !== undefined; name = left.pop()) await action(name);
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+}
+
+async function seconds(action: () => Promise<void>): Promise<number> {
+  const start = performance.now();
+  await action();
+  return (performance.now() - start) / 1000;
+}
