@@ -50,9 +50,9 @@ export function withoutDescriptions(value: unknown, isMapOfProperties = false): 
 }
 
 function generate(): string {
-  const args = ["list", "-m", "-f", "{{.Version}} {{.Dir}}", MODULE];
-  const module = execFileSync("go", args, { cwd: `${root}/local/tools/external-secrets`, encoding: "utf8" });
-  const [version, folder] = module.trim().split(" ");
+  const cwd = `${root}/local/tools/external-secrets`;
+  const module = execFileSync("go", ["mod", "download", "-json", MODULE], { cwd, encoding: "utf8" });
+  const { Version: version, Dir: folder } = JSON.parse(module) as { Version: string; Dir: string };
   const crds = parseAllDocuments(readFileSync(`${folder}/deploy/crds/bundle.yaml`, "utf8"))
     .map(document => document.toJS() as Crd)
     .filter(crd => WANTED.includes(crd.metadata.name))
