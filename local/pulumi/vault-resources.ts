@@ -35,6 +35,7 @@ const pick = (from: Properties, names: readonly string[]): Properties =>
 /** Vault keeps a field that a write leaves out, so a removed input is written as empty. */
 function emptied(value: Value): Value {
   if (Array.isArray(value)) return [];
+  if (isObject(value)) return {};
   if (typeof value === "number") return 0;
   return typeof value === "boolean" ? false : "";
 }
