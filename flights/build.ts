@@ -1,20 +1,24 @@
 /** From the source of a flight to the module that the controller runs, and the CRD that its Airway makes. */
 import { createHash } from "node:crypto";
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type BuildFailure, build } from "esbuild";
 import { CodedError } from "../lib/errors.ts";
 import { type CrdSpec, toCrd } from "./sdk/crd.ts";
 import { errors } from "./sdk/errors.ts";
 import type { Flight } from "./sdk/flight.ts";
+import { asComment, ownLines, type SourceMap } from "./sourceMap.ts";
 
 export interface BuiltFlight {
-  /** One ES module without imports. The same sources give the same bytes, on any machine and in any folder. */
+  /** One ES module without imports, with a source map of the flight's own files as its last line. The same sources give the same bytes, on any machine and in any folder. */
   readonly code: string;
   /** Of `code`, hex. */
   readonly sha256: string;
   readonly crd: CrdSpec;
 }
+
+/** What joins the flight to the sandbox; made up here. */
+const entryName = "flight-entry.js";
 
 /** A ConfigMap holds 1 MiB. */
 const maxBytes = 900_000;
@@ -44,16 +48,19 @@ async function load(entry: string): Promise<Flight> {
 }
 
 async function bundle(entry: string): Promise<string> {
-  const runtime = fileURLToPath(new URL("./sdk/run.ts", import.meta.url));
+  const sdk = fileURLToPath(new URL("./sdk/", import.meta.url));
+  const folder = dirname(resolve(entry));
   try {
     const { outputFiles } = await build({
       stdin: {
         contents: `import flight from "./${basename(entry)}";
-          import { program } from ${JSON.stringify(runtime)};
+          import { program } from ${JSON.stringify(join(sdk, "run.ts"))};
           export default program(flight);`,
-        resolveDir: dirname(resolve(entry)),
-        sourcefile: "flight-entry.js",
+        resolveDir: folder,
+        sourcefile: entryName,
       },
+      absWorkingDir: folder,
+      outfile: join(folder, "flight.js"),
       bundle: true,
       write: false,
       format: "esm",
@@ -62,11 +69,19 @@ async function bundle(entry: string): Promise<string> {
       target: "es2023",
       minify: true,
       legalComments: "none",
+      sourcemap: "external",
+      sourcesContent: false,
       // Nothing from the folders around it: the same sources are the same bundle.
       tsconfigRaw: {},
       logLevel: "silent",
     });
-    return outputFiles[0]?.text ?? "";
+    const [map, code] = ["flight.js.map", "flight.js"].map(name =>
+      outputFiles.find(file => basename(file.path) === name),
+    );
+    if (!map || !code) throw new Error("esbuild gave no output");
+    const isOwn = (source: string) =>
+      source !== entryName && !source.includes("node_modules/") && !resolve(folder, source).startsWith(sdk);
+    return code.text + asComment(ownLines(JSON.parse(map.text) as SourceMap, isOwn));
   } catch (cause) {
     const [first] = (cause as Partial<BuildFailure>).errors ?? [];
     const at = first?.location ? `${first.location.file}:${first.location.line}: ` : "";

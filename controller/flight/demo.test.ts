@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import demo from "../../flights/backend/flight.ts";
@@ -47,4 +50,26 @@ test("a spec that the schema refuses fails with its path", async () => {
     code: "FLIGHT_FAILED",
     message: expect.stringContaining("spec.replicas"),
   });
+});
+
+test("a flight that throws is named at its source", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "flight-"));
+  try {
+    const sdk = fileURLToPath(new URL("../../flights/sdk/index.ts", import.meta.url));
+    const zod = fileURLToPath(import.meta.resolve("zod"));
+    const source = `import { defineFlight } from ${JSON.stringify(sdk)};
+import * as z from ${JSON.stringify(zod)};
+const fail = () => {
+  throw new Error("no idea");
+};
+export default defineFlight({ group: "g.example", kind: "K", spec: z.object({}), render: () => [fail()] });`;
+    await writeFile(join(folder, "broken.ts"), source);
+    const { code } = await buildFlight(join(folder, "broken.ts"));
+    const run = { ...runOf({}, []), module: flightModuleOf(new TextEncoder().encode(code)) };
+    await expect(sandbox.run(run)).rejects.toMatchObject({
+      message: expect.stringMatching(/Error: no idea\n.*\(broken\.ts:4\)\n.*\(broken\.ts:6\)/),
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

@@ -39,6 +39,7 @@ export interface Kind<T extends Resource> {
  * interface Certificate extends Resource { spec: { secretName: string } }
  * const Certificate = resource<Certificate>("cert-manager.io/v1", "Certificate");
  */
+// @__NO_SIDE_EFFECTS__ (kinds that a flight does not use stay out of its bundle)
 export function resource<T extends Resource>(apiVersion: string, kind: string, scope: Scope = "Namespaced"): Kind<T> {
   const make = (fields: Omit<T, "apiVersion" | "kind">) => ({ apiVersion, kind, ...fields }) as T;
   return Object.assign(make, { apiVersion, kind, scope });

@@ -10,9 +10,13 @@ import { maxOutput, maxStderr, type Output, type Question } from "../protocol.ts
 import { type Engine, type EngineRun, RunFailure } from "./engine.ts";
 import { type GuestError, type GuestHost, Machine } from "./machine.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { mapStack, splitSourceMap } from "./sourceMap.ts";
 
 /** The name that the guest's stack traces give the bundle. */
-export const bundleName = "flight.js";
+const bundleName = "flight.js";
+
+type Source = ReturnType<typeof splitSourceMap>;
+const noSource: Source = { code: "", map: undefined };
 
 interface Evaluated {
   readonly memory: Snapshot;
@@ -28,16 +32,16 @@ interface Session {
 }
 
 export function createJavaScriptEngine(quickjs: WebAssembly.Module): Engine {
-  const sources = new Map<string, string>();
+  const sources = new Map<string, Source>();
   const session = startSession(quickjs);
   let worn = false;
 
   return {
     async run(run) {
-      if (run.bytes) sources.set(run.digest, new TextDecoder().decode(run.bytes));
+      if (run.bytes) sources.set(run.digest, splitSourceMap(new TextDecoder().decode(run.bytes)));
       const current = await session;
       try {
-        return runFlight(current, run, sources.get(run.digest) ?? "");
+        return runFlight(current, run, sources.get(run.digest) ?? noSource);
       } catch (error) {
         if (error instanceof RunFailure) throw error;
         // What V8 threw through QuickJS's frames leaves a stack pointer that a restored memory does not mend.
@@ -63,9 +67,9 @@ async function startSession(quickjs: WebAssembly.Module): Promise<Session> {
   return { machine, host, base: machine.snapshot(), flights: new Map() };
 }
 
-function runFlight(session: Session, run: EngineRun, source: string): Output {
+function runFlight(session: Session, run: EngineRun, source: Source): Output {
   const { machine, host } = session;
-  host.begin(run);
+  host.begin(run, source);
   machine.limitTo(run.maxMemoryMib);
   const limitMib = machine.limitMib;
   const flight = session.flights.get(run.digest) ?? evaluate(session, run.digest, source, limitMib);
@@ -75,10 +79,10 @@ function runFlight(session: Session, run: EngineRun, source: string): Output {
   return host.output();
 }
 
-function evaluate(session: Session, digest: string, source: string, limitMib: number): Evaluated {
+function evaluate(session: Session, digest: string, source: Source, limitMib: number): Evaluated {
   const { machine, host, base, flights } = session;
   machine.restore(base, true);
-  const result = machine.evaluate(source, bundleName);
+  const result = machine.evaluate(source.code, bundleName);
   if ("error" in result) throw host.failureOf(result.error, limitMib);
   if (!machine.isFunction(result.value)) {
     throw new RunFailure({ code: "FLIGHT_BAD_MODULE", why: "it has no default export that is a function" });
@@ -91,12 +95,14 @@ function evaluate(session: Session, digest: string, source: string, limitMib: nu
 /** The guest's view of one run. */
 class RunHost implements GuestHost {
   #run: EngineRun | undefined;
+  #source = noSource;
   #stderr = "";
   #output: Output | undefined;
   #stopped: RunFailure | undefined;
 
-  begin(run: EngineRun): void {
+  begin(run: EngineRun, source: Source): void {
     this.#run = run;
+    this.#source = source;
     this.#stderr = "";
     this.#output = undefined;
     this.#stopped = undefined;
@@ -142,7 +148,8 @@ class RunHost implements GuestHost {
     if (this.#stopped) return this.#stopped;
     if (error.outOfMemory) return new RunFailure({ code: "FLIGHT_OUT_OF_MEMORY", limitMib });
     const headline = [error.name, error.message].filter(text => text !== "").join(": ") || "it threw";
-    const lines = [headline, error.stack.trimEnd(), this.#stderr.trimEnd()];
+    const stack = mapStack(error.stack.trimEnd(), bundleName, this.#source.map);
+    const lines = [headline, stack, this.#stderr.trimEnd()];
     return new RunFailure({ code: "FLIGHT_FAILED", what: lines.filter(text => text !== "").join("\n") });
   }
 }
