@@ -21,21 +21,22 @@ import { join } from "node:path";
 export function outdatedPackages(wanted, installed, machine) {
   const present = installed.packages ?? {};
   return Object.entries(wanted.packages ?? {})
-    .filter(([path, locked]) => path !== "" && !locked.link && isFor(locked, machine))
+    .filter(([path, locked]) => path !== "" && !locked.link && (path in present || isNeeded(locked, machine)))
     .filter(([path, locked]) => present[path]?.version !== locked.version)
     .map(([path]) => path);
 }
 
 /**
- * Optional packages for another system are left out by npm. Which C library a machine has is npm's business: such a
- * package is not looked at.
+ * npm leaves optional packages out when they are for another system, or are needed only by one that is. So an optional
+ * one is missed only when it names this system. Which C library a machine has is npm's business.
  *
  * @param {Locked} locked
  * @param {{ platform: string, arch: string }} machine
  */
-function isFor(locked, { platform, arch }) {
+function isNeeded(locked, { platform, arch }) {
   if (!locked.optional) return true;
-  return locked.libc === undefined && allows(locked.os, platform) && allows(locked.cpu, arch);
+  const namesSystem = locked.os !== undefined || locked.cpu !== undefined;
+  return namesSystem && locked.libc === undefined && allows(locked.os, platform) && allows(locked.cpu, arch);
 }
 
 /**

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { outdatedPackages } from "./dependencies.mjs";
+import { dependenciesAreThere, outdatedPackages } from "./dependencies.mjs";
 
 const linux = { platform: "linux", arch: "x64" };
 
@@ -25,7 +25,8 @@ describe("outdatedPackages", () => {
     ["another system's", { optional: true, os: ["darwin"] }, []],
     ["another processor's", { optional: true, cpu: ["arm64"] }, []],
     ["one excluded here", { optional: true, os: ["!linux"] }, []],
-    ["one for a C library, which npm decides on", { optional: true, libc: ["musl"] }, []],
+    ["one for a C library, which npm decides on", { optional: true, os: ["linux"], libc: ["musl"] }, []],
+    ["perhaps needed only by another system's", { optional: true }, []],
     ["this machine's", { optional: true, os: ["linux"], cpu: ["x64"] }, ["node_modules/p"]],
     ["one excluded elsewhere", { optional: true, os: ["!win32"] }, ["node_modules/p"]],
     ["no optional one", { os: ["darwin"] }, ["node_modules/p"]],
@@ -33,4 +34,8 @@ describe("outdatedPackages", () => {
     const wanted = { packages: { "node_modules/p": { version: "1.0.0", ...locked } } };
     expect(outdatedPackages(wanted, {}, linux)).toEqual(expected);
   });
+});
+
+it("is content with what npm has installed here", () => {
+  expect(dependenciesAreThere(new URL("../..", import.meta.url).pathname)).toBe(true);
 });
