@@ -24,6 +24,10 @@ export const errors = defineErrors({
     message: (f: { command: string; said: string }) => `\`pulumi ${f.command}\` failed${f.said ? `:\n${f.said}` : ""}`,
     todo: "Remove the cause named above, then run the same command again: it goes on where this one stopped.",
   },
+  INTERRUPTED: {
+    message: (f: { command: string }) => `\`pulumi ${f.command}\` was interrupted and has stopped in order`,
+    todo: "The same command goes on where this one stopped; `npm run destroy` ends what is there.",
+  },
   BACKEND_NOT_READY: {
     message: (f: { backend: string; problem: string }) => `Backend ${f.backend} is not Ready: ${f.problem}`,
     todo: "Remove that cause, then run `npm start` again; the logs are in .state.",
@@ -36,5 +40,14 @@ export const errors = defineErrors({
     message: (f: { missing: string; seconds: number }) =>
       `after ${f.seconds} s the change has not arrived everywhere; missing: ${f.missing}`,
     todo: "Look at the Backend's status and at the logs in .state, then run `npm start`, which repairs what is broken.",
+  },
+  CLEAN_DESTROY_FAILED: {
+    message: () => "nothing was removed, as the stack could not be destroyed",
+    todo: "Remove the cause named above, then run `npm run clean` again.",
+  },
+  CLEAN_STILL_RUNNING: {
+    message: (f: { processes: readonly string[] }) =>
+      `nothing was removed, as these still use .tools or .state:\n  ${f.processes.join("\n  ")}`,
+    todo: "End them, then run `npm run clean` again.",
   },
 });

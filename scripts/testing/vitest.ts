@@ -1,0 +1,27 @@
+/** Runs a project of vitest.config.ts and counts. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTerminal } from "./command.ts";
+import { type Tally, tallyOf, type VitestReport } from "./tally.ts";
+
+/** `filters` go to vitest as they are: parts of file names, `-t NAME`. */
+export async function runVitest(project: string, filters: readonly string[]): Promise<Tally> {
+  const dir = mkdtempSync(join(tmpdir(), "dynamic-mode-tests-"));
+  const file = join(dir, "report.json");
+  try {
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+    const code = await onTerminal("vitest", ["run", "--project", project, ...reporters, ...filters]);
+    return tallyOf(readReport(file), code);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function readReport(file: string): VitestReport | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as VitestReport;
+  } catch {
+    return undefined;
+  }
+}
