@@ -49,6 +49,10 @@ export const localErrors = defineErrors({
       `the supervisor of ${f.stateDir} does not answer: ${f.problem}${f.log === "" ? "" : `\n${f.log}`}`,
     todo: "Run the command again; `node local/cli.ts down --all --state DIR` ends everything in that folder.",
   },
+  LOCAL_SUPERVISOR_FAILED: {
+    message: (f: { problem: string }) => `the supervisor failed: ${f.problem}`,
+    todo: "Read supervisor.log in the state folder, and report it: this is a defect.",
+  },
   LOCAL_PROCESS_STUCK: {
     message: (f: { pids: string }) => `processes ${f.pids} did not end after SIGKILL`,
     todo: "They hang in the kernel (a stalled disk?): end them by hand and run the command again.",

@@ -43,6 +43,11 @@ export function lockHolder(dir: string, what: string): LockHolder | undefined {
   return holder !== undefined && isAlive(holder) ? holder : undefined;
 }
 
+/** Whether the lock that this process took is still there. */
+export function stillHeld(dir: string, what: string): boolean {
+  return parse(readOrUndefined(lockFile(dir, what)))?.pid === process.pid;
+}
+
 async function takeLock(dir: string, what: string, waitMs: number): Promise<() => void> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const file = lockFile(dir, what);

@@ -30,8 +30,8 @@ export async function probe(stateDir: string): Promise<Probe> {
   const supervised = lockHolder(stateDir, "supervisor") !== undefined;
   const names = recordedServices(stateDir);
   const [cluster, ...services] = await Promise.all([
-    probeCluster(stateDir),
-    ...names.map(name => probeService(stateDir, name, supervised)),
+    probeCluster(stateDir).catch(unreadable),
+    ...names.map(name => probeService(stateDir, name, supervised).catch(unreadable)),
   ]);
   return {
     cluster,
@@ -66,3 +66,6 @@ function part(recorded: number | undefined, problem: string): PartProbe {
   const state = recorded === undefined ? "absent" : problem === "" ? "healthy" : "broken";
   return { generation: probedGeneration(recorded, problem === ""), state, problem };
 }
+
+/** A record that another version has written, say: `up` will write it anew. */
+const unreadable = (): PartProbe => part(undefined, "");

@@ -53,7 +53,7 @@ export function clusterProcesses(clusterDir: string): RunningProcess[] {
   return findProcesses(command => command.startsWith(bin));
 }
 
-export function componentOf(clusterDir: string, command: string): Component | undefined {
+function componentOf(clusterDir: string, command: string): Component | undefined {
   return components.find(component => {
     const binary = join(clusterDir, "bin", component);
     return command === binary || command.startsWith(`${binary} `);

@@ -16,6 +16,7 @@ import { inheritedEnvironment } from "./environment.ts";
 import { endService, endStrays, recordedServices, removeRecord } from "./record.ts";
 import { socketPath } from "./socket.ts";
 import { parseServiceSpec, type ServiceFacts } from "./spec.ts";
+import { supervisorVersion } from "./version.ts";
 
 const startWithinMs = 15_000;
 const answerWithinMs = 5_000;
@@ -72,22 +73,28 @@ export async function endedSupervisor(stateDir: string): Promise<void> {
   while (ending() && Date.now() < deadline) await delay(20);
 }
 
+/** Returns when a supervisor of this code's version listens. */
 async function ensureSupervisor(stateDir: string): Promise<void> {
+  const wanted = supervisorVersion();
   const deadline = Date.now() + startWithinMs;
   let started = false;
-  while (!(await answers(stateDir))) {
-    const holder = lockHolder(stateDir, "supervisor");
+  for (;;) {
+    const version = await versionOf(stateDir);
+    if (version === wanted) return;
     if (Date.now() >= deadline) throw unreachable(stateDir, "it was started but does not listen");
-    if (holder === undefined && !started) {
+    const holder = lockHolder(stateDir, "supervisor");
+    const hangs = version === undefined && holder !== undefined && age(holder.since) > answerWithinMs;
+    if (holder !== undefined && (version !== undefined || hangs)) {
+      await endProcesses([holder], 0); // at once, as its services are to live on
+    } else if (holder === undefined && !started) {
       startSupervisor(stateDir);
       started = true;
-    } else if (holder !== undefined && Date.now() - Date.parse(holder.since) > answerWithinMs) {
-      await endProcesses([holder], 0); // it hangs; its services live on and are adopted
-      started = false;
     }
     await delay(25);
   }
 }
+
+const age = (since: string) => Date.now() - Date.parse(since);
 
 function startSupervisor(stateDir: string): void {
   const log = openSync(statePaths.supervisorLog(stateDir), "a", 0o600);
@@ -102,12 +109,19 @@ function startSupervisor(stateDir: string): void {
   closeSync(log);
 }
 
-async function answers(stateDir: string): Promise<boolean> {
+const answers = async (stateDir: string) => (await versionOf(stateDir)) !== undefined;
+
+/** The version of the supervisor that listens; undefined when none does. */
+async function versionOf(stateDir: string): Promise<string | undefined> {
   try {
-    await call({ url: "http://supervisor/", socketPath: socketPath(stateDir), timeoutMs: answerWithinMs });
-    return true;
+    const { body } = await call({
+      url: "http://supervisor/",
+      socketPath: socketPath(stateDir),
+      timeoutMs: answerWithinMs,
+    });
+    return String((JSON.parse(body) as { version?: unknown }).version);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The supervisor of one state folder: a small HTTP server behind a unix socket.
  *
- *     GET    /              every service: ServiceStatus[]
+ *     GET    /              {version}: the code that it runs
  *     PUT    /services/NAME {spec, command, generation?} → ServiceFacts, once the service is ready
  *     DELETE /services/NAME once the service is down
  *     DELETE /              once all are down; the supervisor ends
@@ -13,14 +13,16 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { dirname } from "node:path";
 import { CodedError } from "../../lib/errors.ts";
 import { localErrors } from "../errors.ts";
-import { lockHolder } from "../lock.ts";
+import { stillHeld } from "../lock.ts";
 import { freePort, listenError, requireFreePort } from "../ports.ts";
-import { removeFile } from "../state.ts";
+import { removeFile, statePaths } from "../state.ts";
+import { boundLog } from "./log.ts";
 import { readRecord, recordedServices } from "./record.ts";
 import { Serial } from "./serial.ts";
 import { SupervisedService } from "./service.ts";
 import { secureSocketDir, socketPath } from "./socket.ts";
 import { makeConcrete, type Ports, parseServiceSpec, type ServiceSpec } from "./spec.ts";
+import { supervisorVersion } from "./version.ts";
 
 export interface UpRequest {
   readonly spec: unknown;
@@ -41,6 +43,7 @@ interface Entry {
 export class Supervisor {
   readonly #stateDir: string;
   readonly #log: (line: string) => void;
+  readonly #version = supervisorVersion();
   readonly #services = new Map<string, Entry>();
   readonly #choosingPorts = new Serial();
   #requests = 0;
@@ -91,11 +94,12 @@ export class Supervisor {
   }
 
   #tick(): void {
-    if (lockHolder(this.#stateDir, "supervisor")?.pid !== process.pid) {
+    if (!stillHeld(this.#stateDir, "supervisor")) {
       this.#log("the state folder is gone");
       void this.stopAll();
       return;
     }
+    boundLog(statePaths.supervisorLog(this.#stateDir));
     for (const { service } of this.#services.values()) service.tick();
     if (this.#busy) this.#idleSince = Date.now();
     else if (Date.now() - this.#idleSince >= idleMs) this.#end();
@@ -107,12 +111,11 @@ export class Supervisor {
       const result = await this.#route(request);
       response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(result));
     } catch (error) {
-      const { code, message, todo } =
-        error instanceof CodedError
-          ? error
-          : new CodedError("LOCAL_SUPERVISOR_FAILED", String(error), "Read supervisor.log.");
       if (!(error instanceof CodedError))
         this.#log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      const coded =
+        error instanceof CodedError ? error : localErrors.LOCAL_SUPERVISOR_FAILED({ problem: String(error) });
+      const { code, message, todo } = coded;
       response.writeHead(422, { "content-type": "application/json" }).end(JSON.stringify({ code, message, todo }));
     } finally {
       this.#requests--;
@@ -127,7 +130,7 @@ export class Supervisor {
     }
     if (collection === "services" && name !== undefined && request.method === "DELETE") return this.#down(name);
     if (collection === "" && request.method === "DELETE") return void (await this.stopAll());
-    return [...this.#services].map(([name, { service }]) => ({ name, running: service.running }));
+    return { version: this.#version };
   }
 
   async #up(name: string, { spec: declared, command, generation }: UpRequest): Promise<unknown> {

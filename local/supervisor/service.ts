@@ -38,6 +38,8 @@ export class SupervisedService {
   readonly #log: (line: string) => void;
   #record: ServiceRecord | undefined;
   #process: ProcessIdentity | undefined;
+  /** A process that is not our child: nobody tells us when it ends. */
+  #adopted: ProcessIdentity | undefined;
   #restart: NodeJS.Timeout | undefined;
   #crashesInARow = 0;
   #lastEnd = "";
@@ -48,6 +50,7 @@ export class SupervisedService {
     this.#log = log;
     this.#record = record;
     this.#process = liveProcess(record);
+    this.#adopted = this.#process;
     if (this.#process !== undefined) log(`${record?.service.name} adopted, pid ${this.#process.pid}`);
   }
 
@@ -89,6 +92,7 @@ export class SupervisedService {
     clearTimeout(this.#restart);
     this.#restart = undefined;
     this.#process = undefined;
+    this.#adopted = undefined;
     if (this.#record === undefined) return;
     const { name } = this.#record.service;
     await endService(this.#stateDir, name);
@@ -106,7 +110,10 @@ export class SupervisedService {
   tick(): void {
     if (this.#record === undefined) return;
     boundLog(statePaths.log(this.#stateDir, this.#record.service.name));
-    if (this.#process !== undefined && !isAlive(this.#process)) this.#ended(this.#process, "ended");
+    const adopted = this.#adopted;
+    if (adopted === undefined || isAlive(adopted)) return;
+    this.#adopted = undefined;
+    this.#ended(adopted, "ended");
   }
 
   #start(service: ConcreteService, restarts: number): void {
