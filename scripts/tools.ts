@@ -48,7 +48,7 @@ const installEnginePlugins = (): void => {
 };
 
 /** Waits for the tools and puts their folders on PATH, behind what is there. */
-async function onPath(tools: Readonly<Record<string, Promise<ReadyTool>>>): Promise<void> {
+export async function onPath(tools: Readonly<Record<string, Promise<ReadyTool>>>): Promise<void> {
   const folders = (await Promise.all(Object.values(tools))).map(tool => dirname(tool.path));
   const path = (process.env["PATH"] ?? "").split(delimiter);
   process.env["PATH"] = [...new Set([...path, ...folders])].join(delimiter);
