@@ -1,6 +1,7 @@
 /** Runs the whole program under Pulumi's mocks and tells what it registered, for tests. */
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
+import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
 import { vi } from "vitest";
 import { parse } from "yaml";
 import { fromRoot } from "./paths.ts";
@@ -31,11 +32,14 @@ export interface ProgramRun {
 type Config = Readonly<Record<string, string>>;
 type Row = { readonly default?: string | number };
 
+const healthy = { generation: 1, state: "healthy", problem: "" };
+
 /** What the substrates' commands answer. */
 const answers = {
   probe: JSON.stringify({
-    cluster: 1,
-    services: { vault: 1, "external-secrets": 1, atc: 1 },
+    cluster: healthy,
+    services: { vault: healthy, "external-secrets": healthy, controller: healthy },
+    absent: { generation: 7, state: "absent", problem: "" },
     identity: "1",
     health: "1",
   }),
@@ -61,7 +65,7 @@ export async function runProgram(config: Config): Promise<ProgramRun> {
   using requests = recordRequests();
   vi.resetModules();
   const outputs = (await import("./index.ts")) as unknown as ProgramRun["outputs"];
-  await pulumi.runtime.waitForRPCs();
+  await pulumi.runtime.disconnect();
   const resources = requests.all.map(registered);
   const resource = (name: string): Registered => {
     const found = resources.find(one => one.name === name && !one.type.startsWith("dynamic-mode:"));
@@ -71,14 +75,14 @@ export async function runProgram(config: Config): Promise<ProgramRun> {
   return { resources, resource, outputs };
 }
 
-function newResource({ type, name, inputs }: pulumi.runtime.MockResourceArgs): { id: string; state: unknown } {
+function newResource({ type, name, inputs }: pulumi.runtime.MockResourceArgs): pulumi.runtime.MockResourceResult {
   if (type !== "command:local:Command") return { id: `${name}-id`, state: { ...inputs, status: { revision: 1 } } };
   const isService = String(inputs["create"]).includes("service up");
   const stdout = isService
     ? answers.service
     : name === "cluster"
       ? answers.cluster
-      : (inputs["environment"]?.IMAGE ?? "");
+      : (inputs["environment"]?.IMAGE ?? "answers");
   return { id: `${name}-id`, state: { ...inputs, stdout } };
 }
 
@@ -104,9 +108,9 @@ interface Request {
 /** Mocks do not show a resource's options, so the requests are read on their way. */
 function recordRequests(): { all: Request[]; [Symbol.dispose](): void } {
   const all: Request[] = [];
-  const monitor = pulumi.runtime.MockMonitor.prototype;
+  const monitor = MockMonitor.prototype;
   const original = monitor.registerResource;
-  monitor.registerResource = function (request: Request, callback: unknown) {
+  monitor.registerResource = function (request: Request, callback: (error: unknown, response: unknown) => void) {
     if (request.getType() !== "pulumi:pulumi:Stack") all.push(request);
     return original.call(this, request, callback);
   };

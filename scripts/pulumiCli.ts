@@ -64,7 +64,11 @@ export async function pulumiInteractive(args: readonly string[]): Promise<number
 export async function pulumiSteps(command: "up" | "destroy", stack: string): Promise<Summary> {
   const args = [command, "--stack", stack, "--yes", "--skip-preview", "--json", "--non-interactive"];
   const child = spawn("pulumi", args, { cwd: root, env: environment(), stdio: ["ignore", "pipe", "pipe"] });
-  const interrupted = () => undefined;
+  // The terminal sends Ctrl-C to the engine as well, which ends in order; this process waits for it.
+  let isInterrupted = false;
+  const interrupted = () => {
+    isInterrupted = true;
+  };
   process.on("SIGINT", interrupted);
   const progress = new Progress();
   const status = statusLine(() => progress.running());
@@ -81,6 +85,7 @@ export async function pulumiSteps(command: "up" | "destroy", stack: string): Pro
   status.end();
   process.off("SIGINT", interrupted);
   const summary = progress.summary();
+  if (code !== 0 && isInterrupted) throw errors.INTERRUPTED({ command });
   if (code !== 0) {
     const said = summary.errors.length > 0 ? "" : raw.join("").trim();
     throw errors.PULUMI_FAILED({ command, said });

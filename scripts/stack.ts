@@ -31,7 +31,7 @@ export const configuredStacks = (): string[] =>
 export async function chooseStack(asked: string | undefined): Promise<Choice> {
   if (asked !== undefined) return { stack: checkedName(asked), why: "as asked" };
   const running = await stackInUse();
-  if (running) return { stack: running, why: "it is up already" };
+  if (running) return { stack: running, why: "it is the one in use" };
   const missing = await missingForKind();
   return missing === undefined
     ? { stack: "demo", why: "Docker and kind answer" }

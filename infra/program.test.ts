@@ -1,0 +1,205 @@
+import * as pulumi from "@pulumi/pulumi";
+import { beforeAll, describe, expect, it } from "vitest";
+import { type ProgramRun, type Registered, runProgram } from "./runProgram.ts";
+
+const onKind = { substrate: "kind", controllerImage: "atc:1", secret: "s3cret" };
+const onLocal = { substrate: "local", secret: "s3cret" };
+
+/** How secrets look on the way to the engine; source: sdk/go/common/resource/plugin/rpc.go. */
+const SECRET = "4dabf18193072939515e22adb298388d";
+const isSecret = (value: unknown): boolean => value instanceof Object && SECRET in value;
+
+const inKubernetes = ({ type }: Registered): boolean => type.startsWith("kubernetes:");
+
+/** All that a resource waits for, directly or not. */
+function awaited(run: ProgramRun, name: string, type = ""): Set<string> {
+  const seen = new Set<string>();
+  const visit = (one: Registered): void => {
+    for (const next of one.dependencies.filter(dependency => !seen.has(dependency))) {
+      seen.add(next);
+      for (const found of run.resources.filter(resource => resource.name === next)) visit(found);
+    }
+  };
+  for (const start of run.resources.filter(one => one.name === name && one.type.includes(type))) visit(start);
+  return seen;
+}
+
+const find = (run: ProgramRun, type: string): Registered => {
+  const found = run.resources.find(resource => resource.type === type);
+  if (!found) throw new Error(`no ${type} among ${run.resources.map(resource => resource.type).join(", ")}`);
+  return found;
+};
+
+describe.each([onLocal, onKind])("the program on $substrate", config => {
+  const { substrate } = config;
+  let run: ProgramRun;
+  beforeAll(async () => {
+    run = await runProgram(config);
+  });
+
+  it("gives every object in the cluster the explicit provider, and the cluster's lifetime", () => {
+    const objects = run.resources.filter(inKubernetes);
+    expect(objects.length).toBeGreaterThan(6);
+    for (const { name, provider, deletedWith } of objects)
+      expect({ name, provider, deletedWith }).toEqual({
+        name,
+        provider: expect.stringContaining("pulumi:providers:kubernetes::kubernetes::"),
+        deletedWith: "cluster",
+      });
+  });
+
+  it("lets the Backend wait for all that its flight needs", () => {
+    const waits = awaited(run, "nginx", "examples.com/v1:Backend");
+    for (const needed of ["backends", "vault-backend", "vault-token", "demo", "flight-backend"])
+      expect(waits).toContain(needed);
+    expect(waits).toContain(substrate === "local" ? "controller" : "atc");
+    expect(waits).toContain("external-secrets");
+  });
+
+  it("waits for conditions of the store, the Airway and the Backend", () => {
+    for (const type of ["external-secrets.io/v1:SecretStore", "yoke.cd/v1alpha1:Airway", "examples.com/v1:Backend"])
+      expect(find(run, `kubernetes:${type}`).inputs).toMatchObject({
+        metadata: { annotations: { "pulumi.com/waitFor": "condition=Ready" } },
+      });
+  });
+
+  it("writes the value to Vault as a secret, and nowhere else", () => {
+    expect(isSecret(find(run, "vault:kv/secretV2:SecretV2").inputs["dataJson"])).toBe(true);
+    const others = run.resources.filter(({ type }) => type !== "vault:kv/secretV2:SecretV2");
+    expect(JSON.stringify(others)).not.toContain("s3cret");
+  });
+
+  it("keeps tokens and the kubeconfig secret", async () => {
+    expect(isSecret(find(run, "pulumi:providers:kubernetes").inputs["kubeconfig"])).toBe(true);
+    expect(isSecret(find(run, "pulumi:providers:vault").inputs["token"])).toBe(true);
+    expect(find(run, "kubernetes:core/v1:Secret").inputs["stringData"]).toSatisfy(isSecret);
+    expect(run.resource("cluster").additionalSecretOutputs).toEqual(["stdout"]);
+    const secrets = Object.entries(run.outputs).map(async ([name, output]) => [name, await pulumi.isSecret(output)]);
+    expect(Object.fromEntries(await Promise.all(secrets))).toEqual({
+      kubeconfig: true,
+      vaultToken: true,
+      vaultAddress: false,
+      backend: false,
+      controller: false,
+    });
+  });
+
+  it("replaces the secret when Vault has lost it, without then deleting it", () => {
+    const secret = find(run, "vault:kv/secretV2:SecretV2");
+    expect(secret.retainOnDelete).toBe(true);
+    expect(secret.replacementTrigger).toBe(substrate === "local" ? "data-1" : "vault-instance-1");
+    expect(secret.deletedWith).toBe("vault");
+  });
+
+  it("replaces the cluster before it makes another of the same name", () => {
+    expect(run.resource("cluster").deleteBeforeReplace).toBe(true);
+    expect(find(run, "pulumi:providers:kubernetes").inputs["clusterIdentifier"]).toBe("cluster-id");
+  });
+
+  it("names the flight by its content, and tells the controller its checksum", () => {
+    const bundle = run.resource("flight-backend").inputs as { metadata: { name: string }; immutable: boolean };
+    const airway = find(run, "kubernetes:yoke.cd/v1alpha1:Airway").inputs as {
+      spec: { wasmUrls: { flight: string; flightChecksum: string }; mode: string };
+    };
+    const { flight, flightChecksum } = airway.spec.wasmUrls;
+    expect(bundle.immutable).toBe(true);
+    expect(bundle.metadata.name).toBe(`flight-backend-${flightChecksum.slice(0, 12)}`);
+    expect(flight).toBe(`configmap://atc/${bundle.metadata.name}/flight.js`);
+    expect(airway.spec.mode).toBe("dynamic");
+  });
+});
+
+describe("on local", () => {
+  let run: ProgramRun;
+  beforeAll(async () => {
+    run = await runProgram(onLocal);
+  });
+
+  it("gives each part the generation that the probe tells, so that a broken one is repaired", () => {
+    for (const part of ["cluster", "vault", "external-secrets", "controller"])
+      expect(run.resource(part).inputs["environment"]).toEqual({ SUBSTRATE_GENERATION: "1" });
+  });
+
+  it("starts External Secrets when its CRDs are served", () => {
+    const waits = awaited(run, "external-secrets", "command:local:Command");
+    for (const crd of ["externalsecrets", "secretstores"]) expect(waits).toContain(`${crd}.external-secrets.io`);
+  });
+
+  it("lets the configuration fix Vault's port, or the substrate choose it", async () => {
+    const portOf = async (vaultPort: string) => {
+      const stdin = (await runProgram({ ...onLocal, vaultPort })).resource("vault").inputs["stdin"];
+      return JSON.parse((stdin as { value: string }).value).ports.http;
+    };
+    expect(await portOf("8300")).toBe(8300);
+    expect(await portOf("0")).toBe("auto");
+  });
+
+  it("takes the flight that leaves the Secret alone in mode subscription", async () => {
+    const codeOf = async (mode: string) =>
+      (await runProgram({ ...onLocal, mode })).resource("flight-backend").inputs["data"];
+    expect(await codeOf("subscription")).not.toEqual(await codeOf("dynamic"));
+  });
+});
+
+describe("on kind", () => {
+  let run: ProgramRun;
+  beforeAll(async () => {
+    run = await runProgram(onKind);
+  });
+
+  it("pins charts, and takes them from a mirror or a path", async () => {
+    const chartOf = async (config: Record<string, string>) =>
+      (await runProgram({ ...onKind, ...config })).resource("vault").inputs;
+    expect(await chartOf({})).toMatchObject({
+      chart: "vault",
+      version: "0.34.1",
+      repositoryOpts: { repo: "https://helm.releases.hashicorp.com" },
+    });
+    expect(await chartOf({ vaultChart: "oci://mirror.example/charts/vault" })).toMatchObject({
+      chart: "oci://mirror.example/charts/vault",
+      version: "0.34.1",
+    });
+    const local = await chartOf({ vaultChart: "charts/vault", vaultImage: "mirror.example/vault:2.0.4" });
+    expect(local["chart"]).toMatch(/^\/.*\/charts\/vault$/);
+    expect(local["repositoryOpts"]).toBeUndefined();
+    expect(local["values"]).toMatchObject({ server: { image: { repository: "mirror.example/vault", tag: "2.0.4" } } });
+  });
+
+  it("makes Vault restart with its settings, and be awaited", () => {
+    expect(run.resource("vault").inputs["values"]).toMatchObject({
+      server: { updateStrategyType: "RollingUpdate", service: { type: "NodePort", nodePort: 30820 } },
+    });
+  });
+
+  it("loads the image again into another cluster", () => {
+    expect(run.resource("controller-image-in-kind").inputs["triggers"]).toEqual(["atc:1", "cluster-id"]);
+  });
+
+  it("grants no wildcard, and Secrets in the Backend's namespace alone", () => {
+    const rulesOf = (kind: string) =>
+      run.resources
+        .filter(({ type }) => type === `kubernetes:rbac.authorization.k8s.io/v1:${kind}`)
+        .map(({ inputs }) => inputs as { metadata: { namespace?: string }; rules: { resources: string[] }[] });
+    expect(JSON.stringify([rulesOf("ClusterRole"), rulesOf("Role")])).not.toContain("*");
+    const withSecrets = (roles: ReturnType<typeof rulesOf>) =>
+      roles.filter(({ rules }) => rules.some(({ resources }) => resources.includes("secrets")));
+    expect(withSecrets(rulesOf("ClusterRole"))).toEqual([]);
+    expect(withSecrets(rulesOf("Role")).map(({ metadata }) => metadata.namespace)).toEqual(["default"]);
+  });
+});
+
+describe("on existing", () => {
+  it("refuses a context that is not named", async () => {
+    await expect(runProgram({ substrate: "existing" })).rejects.toThrow(
+      /INFRA_(CONTEXT_UNNAMED|KUBECONFIG_UNREADABLE)/,
+    );
+  });
+});
+
+describe("bad configuration", () => {
+  it("ends the program with the key, the value and what is allowed, and without a stack trace", async () => {
+    const run = runProgram({ substrate: "podman" });
+    await expect(run).rejects.toThrow('config substrate is "podman"; allowed: kind, local, existing');
+    await expect(run).rejects.toSatisfy(pulumi.RunError.isInstance);
+  });
+});
