@@ -62,6 +62,20 @@ function setUp(options: { wideFrom?: number; server?: Map<string, KubeObject> } 
 }
 
 describe("Tracker", () => {
+  it("asks again for the content after a read of it failed", async () => {
+    const { tracker, server, opened, watchOf } = setUp();
+    const answer = tracker.track(type, ref("a"), { retain: false });
+    await opened();
+    watchOf("a").handler.replace([secret("a", 5)], "9");
+    await answer;
+    server.get = () => {
+      throw forbidden;
+    };
+    await expect(tracker.track(type, ref("a"), { retain: true })).rejects.toBe(forbidden);
+    server.get = () => secret("a", 5);
+    expect(await tracker.track(type, ref("a"), { retain: true })).toMatchObject({ object: { data: { value: "v5" } } });
+  });
+
   it("answers only once the watch of that very object runs", async () => {
     const { tracker, opened, watchOf } = setUp();
     const answer = tracker.track(type, ref("a"), { retain: true });

@@ -308,7 +308,12 @@ export class Tracker<Facts> {
   async #retain(entry: Entry<Facts>): Promise<void> {
     entry.retain = true;
     if (!entry.synced || entry.facts === undefined) return;
-    const object = await this.#options.get(entry.ref);
+    const object = await this.#options.get(entry.ref).catch((error: unknown) => {
+      // The next one who wants the content asks again.
+      entry.retain = false;
+      entry.retaining = undefined;
+      throw error;
+    });
     if (object === undefined) return;
     // The facts may be of this very version already; then only the content is missing.
     if (object.metadata.resourceVersion === entry.resourceVersion) entry.object = withoutManagedFields(object);

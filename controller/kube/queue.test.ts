@@ -53,6 +53,22 @@ async function runAll({ started }: { started: Run[] }): Promise<void> {
 }
 
 describe("a key", () => {
+  test("lets a failure say how long the pause may grow", async () => {
+    const { clock, queue, started, last } = setUp({ maxDelayMs: () => 1_500 });
+    queue.add("a");
+    await turn();
+    for (const pause of [1_000, 1_500, 1_500]) {
+      const before = started.length;
+      await last().fail();
+      clock.advance(pause - 1);
+      await turn();
+      expect(started).toHaveLength(before);
+      clock.advance(1);
+      await turn();
+      expect(started).toHaveLength(before + 1);
+    }
+  });
+
   test("added many times while it runs is run once more", async () => {
     const { queue, started, last } = setUp({ concurrency: 5 });
     queue.add("a");

@@ -8,7 +8,7 @@
  * - `high` goes before `normal` before `low`, first come first served within each; every tenth start takes whoever
  *   waits longest, so nobody starves.
  */
-import { type Backoff, pauseAfter } from "./backoff.ts";
+import { pauseAfter } from "./backoff.ts";
 import { type Clock, systemClock } from "./clock.ts";
 
 export type Priority = "high" | "normal" | "low";
@@ -32,9 +32,9 @@ export interface QueueOptions {
   concurrency: number;
   /** A rejection is a failure: it counts, and the key runs again after a pause. */
   process(key: string, context: RunContext): Promise<Outcome>;
-  /** Pause after the first failure; doubles, ±10 %. */
+  /** Pause after the first failure; doubles up to `maxDelayMs`, which may depend on the failure; ±10 %. */
   baseDelayMs: number;
-  maxDelayMs: number;
+  maxDelayMs: number | ((error: unknown) => number);
   clock?: Clock;
   random?: () => number;
 }
@@ -103,7 +103,6 @@ class KeyedQueue implements WorkQueue {
   readonly #options: QueueOptions;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #backoff: Backoff;
   /** Keys that wait, run, or have failures or a floor to remember. */
   readonly #entries = new Map<string, Entry>();
   /** Ready keys, in order of arrival. */
@@ -119,7 +118,6 @@ class KeyedQueue implements WorkQueue {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
-    this.#backoff = { baseMs: options.baseDelayMs, maxMs: options.maxDelayMs, jitter: 0.1 };
   }
 
   add(key: string, { priority = "normal", afterMs = 0, notBefore }: AddOptions = {}): void {
@@ -246,8 +244,8 @@ class KeyedQueue implements WorkQueue {
       const { requeueAfterMs } = await this.#options.process(entry.key, run);
       entry.failures = 0;
       if (requeueAfterMs !== undefined) this.#wish(entry, this.#clock.now() + requeueAfterMs, "low");
-    } catch {
-      this.#failed(entry);
+    } catch (error) {
+      this.#failed(entry, error);
     }
     entry.running = false;
     this.#running--;
@@ -258,13 +256,16 @@ class KeyedQueue implements WorkQueue {
     this.#pump();
   }
 
-  #failed(entry: Entry): void {
+  #failed(entry: Entry, error: unknown): void {
     const now = this.#clock.now();
     entry.failures++;
     entry.failedAt = now;
     const { wish } = entry;
     entry.wish = undefined;
-    this.#wish(entry, now + pauseAfter(entry.failures, this.#backoff, this.#random()), "low");
+    const { baseDelayMs, maxDelayMs } = this.#options;
+    const maxMs = typeof maxDelayMs === "number" ? maxDelayMs : maxDelayMs(error);
+    const backoff = { baseMs: baseDelayMs, maxMs, jitter: 0.1 };
+    this.#wish(entry, now + pauseAfter(entry.failures, backoff, this.#random()), "low");
     if (wish !== undefined) this.#wish(entry, wish.dueAt, wish.priority);
   }
 

@@ -117,8 +117,12 @@ function changeOf(held: Held | undefined, object: KubeObject, input: string): In
   return held?.input === input ? undefined : "input";
 }
 
-/** The controller's own bookkeeping (finalizers, owner references, status) is no input (contract §2.2). */
+/**
+ * The controller's own bookkeeping (finalizers, owner references, status) is no input (contract §2.2). The generation
+ * tells a spec that was changed and changed back from one that was left alone: between the two a run may have begun.
+ */
 function inputDigest(object: KubeObject): string {
   const { metadata, status: _, ...rest } = object;
-  return digest(JSON.stringify([rest, metadata.labels, metadata.annotations, metadata.uid]));
+  const { labels, annotations, uid, generation } = metadata;
+  return digest(JSON.stringify([rest, labels, annotations, uid, generation]));
 }

@@ -41,13 +41,13 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
   if (airway.metadata.deletionTimestamp !== undefined) return terminate(context, airway);
   const draft = context.index.begin(airwayKey(name));
   try {
-    if (!(await adopt(context, airway))) return {};
+    if (!(await adopt(context, airway))) return { requeueAfterMs: conflictRetryMs };
     const spec = parseAirway(airway);
     const flight = await loadFlight(context, draft, spec);
     const crd = await applyCrd(context, draft, airway, spec);
-    if (crd === undefined) {
+    if (crd === undefined || !(await isServed(context, servedType(crd)))) {
       await tell(context, airway, { status: "False", reason: "InProgress", message: `waiting for CRD ${name}` });
-      return {};
+      return crd === undefined ? {} : { requeueAfterMs: servedRetryMs };
     }
     for (const orphan of context.index.commit(draft)) context.tracker.untrack(orphan);
     await activate(context, airway, crd, spec, flight);
@@ -57,7 +57,10 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
   } catch (error) {
     // A restart with a spec that is broken now must still finish the deletion of instances.
     await watchInstancesOf(context, draft, airway);
-    const message = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
+    const problem = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
+    const former = context.airways.get(name)?.flight;
+    const message =
+      former === undefined ? problem : `${problem}; instances are still rendered by flight sha256:${former.digest}`;
     if (!isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED")) {
       await tell(context, airway, { status: "False", reason: "Error", message });
       context.events.record(airway, { type: "Warning", reason: "Error", action: "Load", note: message });
@@ -66,7 +69,10 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
   }
 }
 
-/** Adds the finalizer. False when the Airway changed meanwhile: its event follows. */
+/** For a write that met a newer version, whose event may be none that queues a run. */
+const conflictRetryMs = 500;
+
+/** Adds the finalizer. False when the Airway changed meanwhile. */
 async function adopt(context: AirwayContext, airway: KubeObject): Promise<boolean> {
   const { finalizers = [] } = airway.metadata;
   if (finalizers.includes(airwayFinalizer)) return true;
@@ -150,6 +156,15 @@ async function applyCrd(
   return tracked?.facts?.ready === true && !tracked.facts.deleting ? tracked.object : undefined;
 }
 
+/** The API server serves a kind some moments after its CRD is established, and no event says when. */
+async function isServed({ client: { discovery } }: Context, type: ResourceType): Promise<boolean> {
+  if ((await discovery.resolve(type.apiVersion, type.kind)) !== undefined) return true;
+  discovery.invalidate(type.apiVersion);
+  return (await discovery.resolve(type.apiVersion, type.kind)) !== undefined;
+}
+
+const servedRetryMs = 50;
+
 async function activate(
   context: AirwayContext,
   airway: KubeObject,
@@ -159,6 +174,7 @@ async function activate(
 ): Promise<void> {
   const active = await watchInstances(context, airway, crd);
   const changed = active.flight !== undefined && specDigest(active.spec, active.flight) !== specDigest(spec, flight);
+  const change = active.flight?.digest === flight.digest ? "updated" : "flight changed";
   const first = active.flight === undefined;
   active.spec = spec;
   active.flight = flight;
@@ -167,7 +183,7 @@ async function activate(
     if (changed) {
       const object = { apiVersion: airway.apiVersion, kind: airway.kind, namespace: "", name: airway.metadata.name };
       const resourceVersion = airway.metadata.resourceVersion ?? "";
-      context.causes.add(key, { change: "flight changed", object, resourceVersion, at: performance.now() });
+      context.causes.add(key, { change, object, resourceVersion, at: performance.now() });
     }
     context.queue.add(key, { priority: "low" });
   }
@@ -186,7 +202,6 @@ async function watchInstances(context: AirwayContext, airway: KubeObject, crd: K
     return present;
   }
   await present?.reflector.stop();
-  context.client.discovery.invalidate(type.apiVersion);
   const active: ActiveAirway = new ActiveAirway({
     name,
     uid,
@@ -245,12 +260,8 @@ async function terminate(context: AirwayContext, airway: KubeObject): Promise<Ne
     }
     return {};
   }
-  await patchFinalizers(
-    context,
-    airway,
-    finalizers.filter(finalizer => finalizer !== airwayFinalizer),
-  );
-  return {};
+  const rest = finalizers.filter(finalizer => finalizer !== airwayFinalizer);
+  return (await patchFinalizers(context, airway, rest)) ? {} : { requeueAfterMs: conflictRetryMs };
 }
 
 async function forgetAirway(context: AirwayContext, name: string): Promise<NextLook> {

@@ -30,10 +30,11 @@ export interface AppliedChange {
 /**
  * - `complete`: the cluster is as rendered (children may still be on their way to ready).
  * - `waiting`: an event must come first: a stage gets ready, an object is gone.
+ * - `unserved`: the API server does not serve a kind yet whose CRD is ready; no event tells when it does.
  * - `stale`: an input changed meanwhile; the event that says so is in the queue or on its way.
  */
 export interface ApplyResult {
-  readonly outcome: "complete" | "waiting" | "stale";
+  readonly outcome: "complete" | "waiting" | "unserved" | "stale";
   readonly message: string;
   readonly changes: AppliedChange[];
   readonly inventory: readonly InventoryEntry[];
@@ -48,8 +49,11 @@ export interface ApplyInput {
   readonly rendered: Rendered;
   readonly draft: Draft;
   readonly state: InstanceState;
-  /** Writes the record with this inventory; called before the first object outside the recorded one is made. */
-  recordIntent(inventory: readonly InventoryEntry[]): Promise<void>;
+  /**
+   * Writes the record with this inventory; called before the first object outside the recorded one is made. False when
+   * the instance is gone, and nothing must be made for it.
+   */
+  recordIntent(inventory: readonly InventoryEntry[]): Promise<boolean>;
 }
 
 type Live = ReadonlyMap<string, Tracked<ObjectFacts>>;
@@ -71,13 +75,17 @@ export async function applyRelease(context: Context, input: ApplyInput): Promise
   const live = new Map<string, Tracked<ObjectFacts>>();
   for (const stage of desired) await watchChildren(context, input.draft, stage, live);
   refuseForeign(input, desired.flat(), live);
-  if (inventory.length > state.record.inventory.length) await input.recordIntent(inventory);
+  // From here on the cluster may differ from the last success, whatever becomes of this run.
+  state.inputs = "";
+  if (needsRecord(state.record.inventory, desired.flat()) && !(await input.recordIntent(inventory))) {
+    return result("stale", "the instance is gone");
+  }
 
   for (const [index, stage] of desired.entries()) {
     // Kinds whose CRD came with an earlier stage are known only now.
     await watchChildren(context, input.draft, stage, live);
     const missing = stage.find(child => !live.has(child.key));
-    if (missing !== undefined) throw reconcileErrors.RELEASE_UNKNOWN_KIND({ object: describe(refOf(missing.object)) });
+    if (missing !== undefined) return unserved(context, refOf(missing.object), index, result);
     const outcomes = await Promise.all(stage.map(child => applyChild(context, input, child, live, seen)));
     changes.push(...outcomes.map(outcome => outcome.change).filter(change => change !== undefined));
     if (outcomes.some(outcome => outcome.result === "stale")) return result("stale", "an input changed meanwhile");
@@ -91,15 +99,34 @@ export async function applyRelease(context: Context, input: ApplyInput): Promise
       return result("waiting", `waiting for ${names(waiting)} to be gone before it is made again`);
   }
 
-  const keys = new Set(desired.flat().map(child => child.key));
+  const keys = new Set(desired.flat().map(child => refKey(refOf(child.object))));
   const { key, name, draft, spec } = input;
   const pending = await removeLeaving(context, { key, name, draft, prune: spec.prune, inventory, keys });
-  for (const key of state.applied.keys()) if (!keys.has(key)) state.applied.delete(key);
+  const children = new Set(desired.flat().map(child => child.key));
+  for (const key of state.applied.keys()) if (!children.has(key)) state.applied.delete(key);
   if (pending.length > 0) return result("waiting", `waiting for ${pending.map(describe).join(", ")} to be gone`);
   for (const entry of inventory) {
-    if (!keys.has(trackedKey(entry))) context.index.discard(input.draft, trackedKey(entry), "child");
+    if (!children.has(trackedKey(entry))) context.index.discard(input.draft, trackedKey(entry), "child");
   }
   return result("complete", "");
+}
+
+/** Right after its CRD got ready in an earlier stage a kind is not served for some moments. */
+function unserved(
+  context: Context,
+  ref: ObjectRef,
+  stage: number,
+  result: (outcome: "unserved", message: string) => ApplyResult,
+): ApplyResult {
+  const object = describe(ref);
+  if (stage === 0) throw reconcileErrors.RELEASE_UNKNOWN_KIND({ object });
+  context.client.discovery.invalidate(ref.apiVersion);
+  return result("unserved", `stage ${stage + 1}: waiting for the API server to serve the kind of ${object}`);
+}
+
+function needsRecord(recorded: readonly InventoryEntry[], desired: readonly DesiredChild[]): boolean {
+  const keys = new Set(recorded.map(entry => refKey(entry)));
+  return desired.some(child => !keys.has(refKey(refOf(child.object))));
 }
 
 function desiredChild(object: KubeObject, stage: number): DesiredChild {
@@ -111,8 +138,8 @@ function entryOf(child: DesiredChild): InventoryEntry {
 }
 
 function union(recorded: readonly InventoryEntry[], desired: readonly DesiredChild[]): InventoryEntry[] {
-  const byKey = new Map(recorded.map(entry => [trackedKey(entry), entry]));
-  for (const child of desired) byKey.set(child.key, entryOf(child));
+  const byKey = new Map(recorded.map(entry => [refKey(entry), entry]));
+  for (const child of desired) byKey.set(refKey(refOf(child.object)), entryOf(child));
   return [...byKey.values()];
 }
 
@@ -191,6 +218,7 @@ async function applyChild(
     throw reconcileErrors.RELEASE_OWNED_BY_OTHER({ own: input.name.owner, object, other: action.owner });
   }
   const { resourceVersion: before = "", uid = "" } = live.get(child.key) ?? {};
+  const isNew = uid === "";
   // The uid too: without it an object that was deleted meanwhile would be made anew with what the flight saw then.
   const lock = action.lock === undefined ? {} : { resourceVersion: action.lock, uid };
   const body = { ...child.object, metadata: { ...child.object.metadata, ...lock } };
@@ -205,7 +233,7 @@ async function applyChild(
     const former = input.state.applied.get(child.key);
     input.state.applied.set(child.key, { digest: child.digest, fields: ownedFields(object), leaves });
     const effective = resourceVersion !== before;
-    context.metrics.applies.inc({ result: effective ? (before === "" ? "created" : "updated") : "unchanged" });
+    context.metrics.applies.inc({ result: effective ? (isNew ? "created" : "updated") : "unchanged" });
     if (!effective) return { result: "done" };
     const paths = former === undefined ? undefined : changedLeaves(former.leaves, leaves);
     return { result: "done", change: { object: refOf(child.object), why: action.why, paths } };

@@ -2,12 +2,15 @@
  * Joins the rooms: watches feed the dependency index, the index feeds the queue, the queue runs the loops.
  */
 
-import { describeError } from "../../lib/errors.ts";
+import { CodedError, describeError } from "../../lib/errors.ts";
 import { airwayCrd } from "../airway/crds.ts";
 import { DependencyIndex } from "../dynamic/dependencyIndex.ts";
 import { type TrackedChange, Tracker } from "../dynamic/tracker.ts";
 import type { Sandbox } from "../flight/sandbox.ts";
+import { pauseAfter } from "../kube/backoff.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { sleep, systemClock } from "../kube/clock.ts";
+import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ResourceType } from "../kube/object.ts";
 import { createQueue, type Priority } from "../kube/queue.ts";
 import { createReflector, type Reflector, type ReflectorHandler } from "../kube/reflector.ts";
@@ -62,6 +65,7 @@ export function createController(options: ControllerOptions): Controller {
   const { client, metrics, log } = options;
   const causes = new CauseBook();
   const index = new DependencyIndex();
+  const stopping = new AbortController();
 
   const openReflector = (type: ResourceType, handler: ReflectorHandler, scope: { namespace?: string; name?: string }) =>
     createReflector({ client, type, handler, ...scope });
@@ -78,9 +82,12 @@ export function createController(options: ControllerOptions): Controller {
   });
   const queue = createQueue({
     concurrency: options.concurrency,
-    process: key => processKey(context, key),
+    process: (key, { waitedMs }) => {
+      metrics.queueWaitSeconds.observe(waitedMs / 1000);
+      return processKey(context, key);
+    },
     baseDelayMs: 1_000,
-    maxDelayMs: 15 * 60 * 1000,
+    maxDelayMs: longestPause,
   });
   const context: AirwayContext = {
     ...options,
@@ -121,12 +128,14 @@ export function createController(options: ControllerOptions): Controller {
 
   return {
     async start() {
-      await installAirwayCrd(client);
+      await installAirwayCrd(client, log, stopping.signal);
+      if (stopping.signal.aborted) return;
       airways.start();
-      await airways.synced;
+      await airways.synced.catch(() => undefined);
       log.info({ airways: context.airwayObjects.size }, "watching airways");
     },
     async stop() {
+      stopping.abort(new Error("the controller stops"));
       await airways.stop();
       await Promise.all([...context.airways.values()].map(airway => airway.reflector.stop()));
       await queue.stop();
@@ -145,9 +154,33 @@ export function createController(options: ControllerOptions): Controller {
   };
 }
 
-async function installAirwayCrd(client: KubeClient): Promise<void> {
-  await client.apply(airwayCrd, { fieldManager: statusManager, force: true });
-  client.discovery.invalidate(airwayType.apiVersion);
+/** An API server that is not there yet is waited for. */
+async function installAirwayCrd(client: KubeClient, log: Logger, signal: AbortSignal): Promise<void> {
+  for (let failures = 1; ; failures++) {
+    try {
+      await client.apply(airwayCrd, { fieldManager: statusManager, force: true, signal });
+      return client.discovery.invalidate(airwayType.apiVersion);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED")) throw error;
+      log.warn({ error: describeError(error) }, "waiting for the API server");
+      const pause = pauseAfter(failures, { baseMs: 500, maxMs: 5_000, jitter: 0.2 }, Math.random());
+      await sleep(systemClock, pause, signal).catch(() => undefined);
+    }
+  }
+}
+
+/**
+ * Most failures end with a change that is watched: of the instance, the flight, an object. Of the others no event tells
+ * the end, be it the API server's trouble, a missing right or a kind that is not served, so they are not left for long.
+ */
+function longestPause(error: unknown): number {
+  const untold = isKubeError(error) ? !isKubeError(error, "KUBE_INVALID") : isUnknownKind(error);
+  return untold ? 10_000 : 15 * 60_000;
+}
+
+function isUnknownKind(error: unknown): boolean {
+  return error instanceof CodedError && ["RELEASE_KIND_UNKNOWN", "RELEASE_UNKNOWN_KIND"].includes(error.code);
 }
 
 function airwayHandler(context: AirwayContext): ReflectorHandler {
@@ -216,7 +249,9 @@ function dependencyChanged(
     const target = parseKey(dependent.instance);
     const mode = context.airways.get(target.airway)?.spec?.mode;
     const renders = dependent.lookup || (shape && mode === "dynamic");
-    if (!renders && !shape && !readiness) continue;
+    // Nothing before and nothing after: the object could not be read until now.
+    const readable = before === undefined && after === undefined;
+    if (!renders && !shape && !readiness && !readable) continue;
     if (renders && target.type === "instance") {
       const { ref: object, resourceVersion } = tracked;
       context.causes.add(dependent.instance, { change, object, resourceVersion, at: performance.now() });
@@ -235,6 +270,8 @@ async function processKey(context: AirwayContext, key: string): Promise<NextLook
     for (const orphan of context.index.forget(key)) context.tracker.untrack(orphan);
     return {};
   } catch (error) {
+    const code = error instanceof CodedError ? error.code : "UNKNOWN";
+    context.metrics.reconcileErrors.inc({ loop: target.type, code });
     context.log.warn({ ...target, error: describeError(error) }, "run failed; it is repeated");
     throw error;
   }

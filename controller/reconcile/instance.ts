@@ -19,8 +19,9 @@ import type { Cause } from "./causes.ts";
 import { type Context, forgetDependencies, type InstanceState } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { describe, explain } from "./explain.ts";
+import { versionOf } from "./lookups.ts";
 import { removeLeaving } from "./removal.ts";
-import { releaseOf, render } from "./render.ts";
+import { redacted, releaseOf, render } from "./render.ts";
 import { type Ready, writeStatus } from "./status.ts";
 
 export const instanceFinalizer = "yoke.cd/mayday.flight";
@@ -31,14 +32,22 @@ export interface NextLook {
 }
 
 export async function reconcileInstance(context: Context, airway: ActiveAirway, key: string): Promise<NextLook> {
+  const listed = airway.get(key);
+  if (listed === undefined) return forgetInstance(context, key);
+  const state = await restoreInstance(context, key, listed);
   const instance = airway.get(key);
   if (instance === undefined) return forgetInstance(context, key);
-  const state = await restoreInstance(context, key, instance);
   if (instance.metadata.deletionTimestamp !== undefined) return terminate(context, airway, key, instance, state);
   const { spec, flight } = airway;
   if (spec === undefined || flight === undefined) {
-    const { message } = reconcileErrors.FLIGHT_NOT_LOADED({ airway: airway.name });
-    await tell(context, airway, instance, { status: "False", reason: "Error", message }, state.record);
+    const { message, code } = reconcileErrors.FLIGHT_NOT_LOADED({ airway: airway.name });
+    await tell(
+      context,
+      airway,
+      instance,
+      { status: "False", reason: "Error", message: `${message} (${code})` },
+      state.record,
+    );
     return {};
   }
   const run = { context, airway: { name: airway.name, type: airway.type, spec, flight }, active: airway, key, state };
@@ -74,20 +83,23 @@ interface Run {
 
 async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Promise<NextLook> {
   const { context, active, key, state } = run;
-  const instance = await adopt(context, active, found);
-  if (instance === undefined) return {};
-  // Taken before the render: a change during it leaves a digest that does not match, hence another run.
+  const adopted = await adopt(context, active, found);
+  // Both of one moment, and before the render: a later change leaves a digest that does not match, hence another run.
+  const instance = active.get(key);
   const input = active.inputOf(key);
+  if (!adopted || instance === undefined || instance.metadata.deletionTimestamp !== undefined) {
+    context.causes.giveBack(key, causes);
+    return { requeueAfterMs: staleRetryMs };
+  }
   const draft = context.index.begin(key);
   const rendered = await render(context, run.airway, instance, draft);
+  const name = releaseOf(run.airway.type, instance);
   const result = await applyRelease(context, {
-    key,
-    name: releaseOf(run.airway.type, instance),
-    spec: run.airway.spec,
-    rendered,
-    draft,
-    state,
+    ...{ key, name, spec: run.airway.spec, rendered, draft, state },
     recordIntent: inventory => recordIntent(run, instance, inventory),
+  }).catch(error => {
+    // The API server quotes what it refuses, and a flight may have put a secret there.
+    throw redacted(error, rendered.redact);
   });
   context.metrics.renders.inc({ airway: run.airway.name, result: "rendered" });
   if (result.outcome === "stale") {
@@ -98,7 +110,8 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   observePatches(run, causes, result.changes);
   if (result.outcome === "complete") for (const orphan of context.index.commit(draft)) context.tracker.untrack(orphan);
   const { spec, flight } = run.airway;
-  state.inputs = result.outcome === "complete" ? inputsDigest(run, input, result.seen, draft) : "";
+  const settled = result.outcome === "complete" && !rendered.unknownKinds;
+  state.inputs = settled ? inputsDigest(run, input, result.seen, draft) : "";
   state.lastRun = context.now();
   state.record = {
     flight: `sha256:${flight.digest}`,
@@ -109,14 +122,23 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   };
   announce(run, instance, causes, result);
   const ready: Ready =
-    result.outcome === "waiting"
-      ? { status: "False", reason: "InProgress", message: result.message }
-      : readyFrom(context, state.record);
+    result.outcome === "complete"
+      ? readyFrom(context, state.record)
+      : { status: "False", reason: "InProgress", message: result.message };
   await tell(context, active, instance, ready, state.record);
-  return spec.fixDriftIntervalMs === undefined ? {} : { requeueAfterMs: spec.fixDriftIntervalMs };
+  const looks = [
+    ...(spec.fixDriftIntervalMs === undefined ? [] : [spec.fixDriftIntervalMs]),
+    ...(rendered.unknownKinds ? [unknownKindRetryMs] : []),
+    ...(result.outcome === "unserved" ? [servedRetryMs] : []),
+  ];
+  return looks.length === 0 ? {} : { requeueAfterMs: Math.min(...looks) };
 }
 
+/** For a write that met a newer version: its event may have been seen already, or may be none that queues a run. */
 const staleRetryMs = 500;
+/** No event tells that a kind is served from now on: one that nobody promised, and one whose CRD is ready. */
+const unknownKindRetryMs = 10_000;
+const servedRetryMs = 100;
 
 /**
  * Brings back what the record of an earlier process knows, and watches what it depended on. Called for each instance as
@@ -145,11 +167,11 @@ async function restore(context: Context, key: string, record: ReleaseRecord): Pr
   return { record, inputs: record.inputs, applied: new Map(), lastRun: context.now() };
 }
 
-/** Finalizer and owner reference in one write. Undefined when the instance changed meanwhile: its event follows. */
-async function adopt(context: Context, airway: ActiveAirway, instance: KubeObject): Promise<KubeObject | undefined> {
+/** Finalizer and owner reference in one write. False when the instance changed meanwhile. */
+async function adopt(context: Context, airway: ActiveAirway, instance: KubeObject): Promise<boolean> {
   const { finalizers = [], ownerReferences = [], resourceVersion } = instance.metadata;
   const owned = ownerReferences.some(reference => reference.uid === airway.owner.uid);
-  if (owned && finalizers.includes(instanceFinalizer)) return instance;
+  if (owned && finalizers.includes(instanceFinalizer)) return true;
   const metadata = {
     resourceVersion,
     finalizers: [...new Set([...finalizers, instanceFinalizer])],
@@ -163,40 +185,42 @@ async function patchMetadata(
   airway: ActiveAirway,
   instance: KubeObject,
   metadata: Record<string, unknown>,
-): Promise<KubeObject | undefined> {
+): Promise<boolean> {
   const { name, namespace = "" } = instance.metadata;
   const ref = { apiVersion: airway.type.apiVersion, kind: airway.type.kind, namespace, name };
   try {
     const options = { type: "merge", fieldManager: "yoke.cd/atc" } as const;
     const patched = await context.client.patch(ref, { metadata }, options);
     if (patched.metadata.deletionTimestamp === undefined) airway.observe(patched);
-    return airway.get(airway.keyOf(patched)) ?? patched;
+    return true;
   } catch (error) {
-    if (isKubeError(error, "KUBE_CONFLICT", "KUBE_NOT_FOUND")) return undefined;
+    if (isKubeError(error, "KUBE_CONFLICT", "KUBE_NOT_FOUND")) return false;
     throw error;
   }
 }
 
-async function recordIntent(run: Run, instance: KubeObject, inventory: readonly InventoryEntry[]): Promise<void> {
+async function recordIntent(run: Run, instance: KubeObject, inventory: readonly InventoryEntry[]): Promise<boolean> {
   const { state, context, active } = run;
-  state.record = { ...state.record, inventory };
+  state.record = { ...state.record, inputs: "", inventory };
   const message = `applying ${inventory.length} ${inventory.length === 1 ? "object" : "objects"}`;
-  await tell(context, active, instance, { status: "False", reason: "InProgress", message }, state.record);
+  return tell(context, active, instance, { status: "False", reason: "InProgress", message }, state.record);
 }
 
+/** False when the instance is gone. */
 async function tell(
   context: Context,
   airway: ActiveAirway,
   instance: KubeObject,
   ready: Ready,
   record: ReleaseRecord,
-): Promise<void> {
+): Promise<boolean> {
   // The newest state decides what would change; the generation that was reconciled is the given one's.
   const newest = airway.get(airway.keyOf(instance)) ?? instance;
   const { generation } = instance.metadata;
   const metadata = { ...newest.metadata, ...(generation === undefined ? {} : { generation }) };
   const written = await writeStatus(context, { ...newest, metadata }, ready, record);
   if (written !== undefined) airway.observe(written);
+  return written !== undefined;
 }
 
 /** What the watches say of the children; no request is made. */
@@ -207,7 +231,7 @@ function readyFrom(context: Context, record: ReleaseRecord): Ready {
     return { status: "False", reason: "Error", message: failed.facts.failure };
   }
   const waiting = tracked
-    .filter(({ facts }) => facts?.ready !== true)
+    .filter(({ facts }) => facts?.ready !== true || facts.deleting)
     .map(({ entry, facts }) => facts?.gap || describe(entry));
   if (waiting.length > 0)
     return { status: "False", reason: "InProgress", message: `waiting for ${waiting.join(", ")}` };
@@ -226,8 +250,9 @@ function currentInputs(run: Run): string {
   const children = new Map<string, string>();
   for (const { object, lookup, child } of context.index.dependencies(key)) {
     const tracked = context.tracker.get(object);
-    if (lookup) lookups.set(object, tracked?.facts === undefined ? "" : tracked.resourceVersion);
-    if (child) children.set(object, tracked?.facts?.fields ?? "");
+    if (lookup) lookups.set(object, tracked === undefined ? "" : versionOf(tracked));
+    // What is being deleted is on its way to be missing.
+    if (child) children.set(object, tracked?.facts?.deleting === true ? "deleting" : (tracked?.facts?.fields ?? ""));
   }
   return digestOf(run, active.inputOf(key), lookups, children);
 }
@@ -311,8 +336,8 @@ async function terminate(
     return {};
   }
   const rest = finalizers.filter(finalizer => finalizer !== instanceFinalizer);
-  await patchMetadata(context, airway, instance, { resourceVersion, finalizers: rest });
-  return {};
+  const done = await patchMetadata(context, airway, instance, { resourceVersion, finalizers: rest });
+  return done ? {} : { requeueAfterMs: staleRetryMs };
 }
 
 function forgetInstance(context: Context, key: string): NextLook {

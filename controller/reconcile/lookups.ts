@@ -8,10 +8,11 @@
 
 import { type Matcher, matches } from "../airway/matcher.ts";
 import type { Draft } from "../dynamic/dependencyIndex.ts";
-import { trackedKey } from "../dynamic/tracker.ts";
+import { type Tracked, trackedKey } from "../dynamic/tracker.ts";
 import type { LookupAnswer, LookupRequest } from "../flight/lookup.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { groupKind, type KubeObject, type ObjectRef, type ResourceType } from "../kube/object.ts";
+import type { ObjectFacts } from "../release/facts.ts";
 import { ownerKey } from "../release/normalise.ts";
 import type { Context } from "./context.ts";
 
@@ -27,16 +28,24 @@ export interface LookupPolicy {
   readonly watch: boolean;
 }
 
+/** What a lookup of this object answers with, for the digest of inputs: its version, empty when there is none. */
+export function versionOf({ facts, resourceVersion, error }: Tracked<ObjectFacts>): string {
+  if (error !== undefined) return "unreadable";
+  return facts === undefined ? "" : resourceVersion;
+}
+
 interface Found {
   readonly object: KubeObject | undefined;
-  readonly resourceVersion: string;
+  readonly version: string;
   readonly error?: Error | undefined;
 }
 
 export class RenderLookups {
-  /** resourceVersion of each object that was asked for, empty for "not found", by tracked key. */
+  /** See `versionOf`; by tracked key. */
   readonly seen = new Map<string, string>();
   readonly refs: ObjectRef[] = [];
+  /** Whether a kind was asked for that is not served. */
+  unknownKinds = false;
   /** What made the render useless: the API server could not be asked. */
   failure: unknown;
   readonly #context: Pick<Context, "client" | "tracker" | "index">;
@@ -56,6 +65,7 @@ export class RenderLookups {
     try {
       const type = await this.#context.client.discovery.resolve(request.apiVersion, request.kind);
       if (type === undefined) {
+        this.unknownKinds = true;
         return { state: "error", message: `no matches for kind "${request.kind}" in version "${request.apiVersion}"` };
       }
       // An empty namespace means `default`, not the release's (contract §3.5).
@@ -80,6 +90,8 @@ export class RenderLookups {
 
   async #answer(type: ResourceType, ref: ObjectRef, key: string): Promise<LookupAnswer> {
     const found = await this.#read(type, ref, key);
+    this.refs.push(ref);
+    this.seen.set(key, found.version);
     if (found.error !== undefined) {
       if (isKubeError(found.error, "KUBE_FORBIDDEN")) return { state: "forbidden", message: found.error.message };
       if (isKubeError(found.error, "KUBE_UNAUTHENTICATED")) {
@@ -87,8 +99,6 @@ export class RenderLookups {
       }
       throw found.error;
     }
-    this.refs.push(ref);
-    this.seen.set(key, found.object === undefined ? "" : found.resourceVersion);
     if (found.object === undefined) {
       return { state: "not-found", message: `${groupKind(ref)} "${ref.name}" not found` };
     }
@@ -100,11 +110,11 @@ export class RenderLookups {
   async #read(type: ResourceType, ref: ObjectRef, key: string): Promise<Found> {
     if (!this.#policy.watch) {
       const object = await this.#context.client.get(ref);
-      return { object, resourceVersion: object?.metadata.resourceVersion ?? "" };
+      return { object, version: object?.metadata.resourceVersion ?? "" };
     }
     this.#context.index.add(this.#draft, key, "lookup");
     const tracked = await this.#context.tracker.track(type, ref, { retain: true });
-    return { object: tracked.object, resourceVersion: tracked.resourceVersion, error: tracked.error };
+    return { object: tracked.object, version: versionOf(tracked), error: tracked.error };
   }
 
   #allowed(ref: ObjectRef, object: KubeObject): boolean {
@@ -119,8 +129,9 @@ export class RenderLookups {
     for (const value of Object.values(data)) {
       if (typeof value !== "string") continue;
       // Shorter values occur by chance in any text.
-      for (const form of [value, Buffer.from(value, "base64").toString()])
-        if (form.length >= 4) this.#secrets.add(form);
+      const plain = Buffer.from(value, "base64").toString();
+      const quoted = JSON.stringify(plain).slice(1, -1);
+      for (const form of [value, plain, quoted]) if (form.length >= 4) this.#secrets.add(form);
     }
   }
 }

@@ -24,13 +24,13 @@ export interface RemovalInput {
   readonly prune: AirwaySpec["prune"];
   readonly draft: Draft;
   readonly inventory: readonly InventoryEntry[];
-  /** Tracked keys of what stays. */
+  /** What stays; see `refKey`. */
   readonly keys: ReadonlySet<string>;
 }
 
 /** Takes the next step. Returns what has to be gone before the removal can go on; nothing when it is complete. */
 export async function removeLeaving(context: Context, input: RemovalInput): Promise<ObjectRef[]> {
-  for (const stage of leaving(input.inventory, input.keys, trackedKey)) {
+  for (const stage of leaving(input.inventory, input.keys)) {
     const pending = await Promise.all(stage.map(entry => removeOne(context, input, entry)));
     const present = stage.filter((_, index) => pending[index]);
     if (present.length > 0) return present;

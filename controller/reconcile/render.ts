@@ -32,6 +32,10 @@ export interface Rendered {
   /** See `RenderLookups.seen`. */
   readonly seen: ReadonlyMap<string, string>;
   readonly lookups: readonly ObjectRef[];
+  /** Whether the flight asked for a kind that is not served; no watch tells when it is. */
+  readonly unknownKinds: boolean;
+  /** Takes the values of looked-up Secrets out of a text. */
+  redact(text: string): string;
 }
 
 export async function render(
@@ -49,6 +53,7 @@ export async function render(
     watch: spec.mode === "dynamic" || spec.mode === "subscription",
   };
   const lookups = new RenderLookups(context, policy, draft);
+  const redact = (text: string) => lookups.redact(text);
   try {
     const result = await context.sandbox.run({
       module: airway.flight,
@@ -66,9 +71,10 @@ export async function render(
     const scopes = await scopesOf(context, output);
     const identity = { instance, ...name, crossNamespace: spec.scope === "Cluster" };
     const { stages } = normalise(output, identity, (apiVersion, kind) => scopes.get(`${apiVersion}|${kind}`));
-    return { stages, seen: lookups.seen, lookups: lookups.refs };
+    const { seen, refs, unknownKinds } = lookups;
+    return { stages, seen, lookups: refs, unknownKinds, redact };
   } catch (error) {
-    throw lookups.failure ?? redacted(error, lookups);
+    throw lookups.failure ?? redacted(error, redact);
   }
 }
 
@@ -109,8 +115,9 @@ async function scopesOf(
   return scopes;
 }
 
-function redacted(error: unknown, lookups: RenderLookups): unknown {
+/** The same error without the values of Secrets that its message quotes; without its cause, too. */
+export function redacted(error: unknown, redact: (text: string) => string): unknown {
   if (!(error instanceof CodedError)) return error;
-  const message = lookups.redact(error.message);
+  const message = redact(error.message);
   return message === error.message ? error : new CodedError(error.code, message, error.todo);
 }

@@ -10,10 +10,16 @@ function deployment(managedFields: ManagedFieldsEntry[], spec: unknown = {}): Ku
 const ours = { manager: "yoke", operation: "Apply", fieldsV1: { "f:spec": { "f:replicas": {} } } };
 
 describe("ownedFields", () => {
-  it("does not change with the fields of others, status or time", () => {
+  it("does not change with the fields or status of others", () => {
     const alone = ownedFields(deployment([ours]));
     const others = [{ manager: "kube-controller-manager", operation: "Update", fieldsV1: { "f:status": {} } }];
-    expect(ownedFields(deployment([...others, { ...ours, time: "2026-01-01T00:00:00Z" }]))).toBe(alone);
+    expect(ownedFields(deployment([...others, ours]))).toBe(alone);
+  });
+
+  it("tells two applies of the same fields with other values apart, by their times", () => {
+    const [first, second] = ["2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"];
+    const at = (time: string) => ownedFields(deployment([{ ...ours, time }]));
+    expect(at(first)).not.toBe(at(second));
   });
 
   it("changes when somebody takes one of our fields away", () => {

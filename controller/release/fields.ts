@@ -3,7 +3,8 @@
  *
  * - `ownedFields`: a fingerprint of the fields that the API server records as ours (server-side apply). When somebody
  *   changes or removes one of them, the API server takes it out of our set, so the fingerprint changes; when somebody
- *   changes anything else (status, other fields, other managers), it does not.
+ *   changes anything else (status, other fields, other managers), it does not. It includes the time that the API server
+ *   notes when our own apply changes a value, so that two different applies of the same fields are told apart.
  *   Source: Kubernetes server-side apply, "field management".
  * - `Leaves`: the leaf paths of a rendered object with a short hash each, to say which paths a render changed without
  *   keeping 10,000 rendered objects in memory. It explains; it never decides (32 bits may collide).
@@ -20,7 +21,7 @@ export function ownedFields(object: KubeObject): string {
   const entry = object.metadata.managedFields?.find(
     managed => managed.manager === fieldManager && managed.operation === "Apply" && managed.subresource === undefined,
   );
-  return entry === undefined ? "" : digest(JSON.stringify(entry.fieldsV1));
+  return entry === undefined ? "" : digest(JSON.stringify([entry.fieldsV1, entry.time]));
 }
 
 /** 96 bits of SHA-256 as text: short in status, and collisions are out of reach. */

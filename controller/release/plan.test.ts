@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { refKey } from "../kube/object.ts";
 import type { ObjectFacts } from "./facts.ts";
 import { leavesOf } from "./fields.ts";
 import { type Applied, type LiveChild, leaving, planChild } from "./plan.ts";
@@ -45,8 +46,8 @@ describe("planChild", () => {
     expect(plan({}, { seen: "7" })).toMatchObject({ action: "apply", lock: "7", force: true });
   });
 
-  it("does not overwrite an object that the flight saw missing", () => {
-    expect(plan(undefined, { seen: "" })).toMatchObject({ action: "apply", lock: undefined, force: false });
+  it.each([[{}], [{ seen: "" }]])("does not overwrite an object that was missing when it was looked at", more => {
+    expect(plan(undefined, more)).toMatchObject({ action: "apply", lock: undefined, force: false });
   });
 
   it.each([
@@ -69,8 +70,8 @@ describe("planChild", () => {
     expect(plan({ owner: "default/other" })).toMatchObject({ action: "refuse", owner: "default/other" });
   });
 
-  it("adopts an object of nobody", () => {
-    expect(plan({ owner: "" })).toMatchObject({ action: "apply", force: true });
+  it("adopts an object of nobody, unless somebody else did so since", () => {
+    expect(plan({ owner: "" }, { version: "7" })).toMatchObject({ action: "apply", force: true, lock: "7" });
   });
 
   it("waits for an object that is being deleted", () => {
@@ -80,9 +81,17 @@ describe("planChild", () => {
 
 describe("leaving", () => {
   it("gives what is no longer desired, last stage first", () => {
-    const entry = (name: string, stage: number) => ({ apiVersion: "v1", kind: "X", namespace: "", name, stage });
     const inventory = [entry("a", 0), entry("b", 1), entry("c", 2), entry("d", 2)];
-    const stages = leaving(inventory, new Set(["c"]), each => each.name);
+    const stages = leaving(inventory, new Set([refKey(entry("c", 2))]));
     expect(stages.map(stage => stage.map(each => each.name))).toEqual([["d"], ["b"], ["a"]]);
   });
+
+  it("keeps an object that is rendered in another version of its API", () => {
+    const [old, next] = ["v1", "v2"].map(version => ({ ...entry("a", 0), apiVersion: `autoscaling/${version}` }));
+    expect(leaving([old ?? entry("", 0)], new Set([refKey(next ?? entry("", 0))]))).toEqual([]);
+  });
+
+  function entry(name: string, stage: number) {
+    return { apiVersion: "v1", kind: "X", namespace: "", name, stage };
+  }
 });

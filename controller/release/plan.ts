@@ -4,7 +4,7 @@
  * Ownership (contract §4.3, made safe): objects of another release are refused, objects of nobody are adopted.
  */
 
-import type { KubeObject } from "../kube/object.ts";
+import { type KubeObject, refKey } from "../kube/object.ts";
 import type { ObjectFacts } from "./facts.ts";
 import type { Leaves } from "./fields.ts";
 import type { InventoryEntry } from "./record.ts";
@@ -35,7 +35,10 @@ export type ChildAction =
       readonly child: DesiredChild;
       /** `missing`: not there. `changed`: the render differs. `drifted`: somebody else changed it. `unknown`: first look after a start. */
       readonly why: "missing" | "changed" | "drifted" | "unknown";
-      /** The optimistic lock: the resourceVersion that the flight saw when it looked this object up. */
+      /**
+       * The optimistic lock: the resourceVersion that the flight saw when it looked this object up, or at which an
+       * object of nobody is adopted.
+       */
       readonly lock: string | undefined;
       readonly force: boolean;
     }
@@ -75,20 +78,21 @@ export function planChild({ owner, desired: child, live, applied, held, seen }: 
   if (facts !== undefined && unchanged && facts.fields === applied.fields) return { action: "keep", child };
   if (facts !== undefined && held) return { action: "follow", child, fields: facts.fields };
   const why = facts === undefined ? "missing" : applied === undefined ? "unknown" : unchanged ? "drifted" : "changed";
-  // An object that the flight saw missing must not be overwritten when it appears in between: without force the
-  // API server answers with a conflict then.
-  return { action: "apply", child, why, lock: seen === "" ? undefined : seen, force: seen !== "" };
+  // What appears in between must not be overwritten: without force the API server answers with a conflict then.
+  if (facts === undefined) return { action: "apply", child, why, lock: undefined, force: false };
+  // Nor must what another release adopts in between.
+  const lock = seen ?? (facts.owner === "" ? live.resourceVersion : undefined);
+  return { action: "apply", child, why, lock, force: true };
 }
 
-/** What the former inventory has and the new render has not, last stage first: the order of deletion. */
-export function leaving(
-  inventory: readonly InventoryEntry[],
-  desired: ReadonlySet<string>,
-  keyOf: (entry: InventoryEntry) => string,
-): InventoryEntry[][] {
+/**
+ * What the former inventory has and the new render has not, last stage first: the order of deletion. An object is the
+ * same in every version of its API, so `desired` are keys without the version (`refKey`).
+ */
+export function leaving(inventory: readonly InventoryEntry[], desired: ReadonlySet<string>): InventoryEntry[][] {
   const stages = new Map<number, InventoryEntry[]>();
   for (const entry of inventory) {
-    if (desired.has(keyOf(entry))) continue;
+    if (desired.has(refKey(entry))) continue;
     stages.set(entry.stage, [...(stages.get(entry.stage) ?? []), entry]);
   }
   return [...stages.entries()].sort(([a], [b]) => b - a).map(([, entries]) => entries);
