@@ -1,0 +1,91 @@
+/** The controller as its own process, as users run it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { eventually } from "./eventually.ts";
+
+const main = resolve(import.meta.dirname, "../../../controller/main.ts");
+
+/** A test that fails must not leave a second controller to the next one. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+export interface AtcOptions {
+  readonly kubeconfig: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export class Atc {
+  readonly #process: ChildProcess;
+  readonly #lines: string[] = [];
+  readonly #address = Promise.withResolvers<string>();
+  readonly #exit: Promise<unknown>;
+
+  constructor({ kubeconfig, env = {} }: AtcOptions) {
+    this.#process = spawn(process.execPath, [main], {
+      env: { PATH: process.env["PATH"] ?? "", KUBE: kubeconfig, METRICS_ADDRESS: "127.0.0.1:0", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    running.add(this.#process);
+    this.#exit = once(this.#process, "close").finally(() => running.delete(this.#process));
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      if (stream !== null) createInterface({ input: stream }).on("line", line => this.#take(line));
+    }
+    void this.#exit.then(() => this.#address.reject(new Error(`the controller ended:\n${this.logs()}`)));
+    this.#address.promise.catch(() => undefined);
+  }
+
+  /** Everything it wrote. */
+  logs(): string {
+    return this.#lines.join("\n");
+  }
+
+  async page(path: "/healthz" | "/readyz" | "/metrics"): Promise<{ status: number; body: string }> {
+    const response = await fetch(`http://${await this.#address.promise}${path}`);
+    return { status: response.status, body: await response.text() };
+  }
+
+  /** Sum of the samples of one metric that carry these labels. */
+  async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    const { body } = await this.page("/metrics");
+    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+    return body
+      .split("\n")
+      .filter(line => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      .filter(line => wanted.every(label => line.includes(label)))
+      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+  }
+
+  /** Resolves when nothing is queued or running; what is yet to arrive as an event does not count. */
+  idle(): Promise<void> {
+    return eventually("the controller is idle", async () => {
+      const [queued, running] = [await this.metric("atc_queue_depth"), await this.metric("atc_workers_busy")];
+      if (queued + running > 0) throw new Error(`${queued} queued, ${running} running`);
+    });
+  }
+
+  /** Resolves when the process has ended. */
+  async kill(signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
+    this.#process.kill(signal);
+    await this.#exit;
+  }
+
+  #take(line: string): void {
+    this.#lines.push(line);
+    const address = /"address":"([^"]+)"/.exec(line)?.[1];
+    if (address !== undefined && line.includes('"starting"')) this.#address.resolve(address);
+  }
+}
+
+/** Starts a controller and waits until it is ready. */
+export async function startAtc(options: AtcOptions): Promise<Atc> {
+  const atc = new Atc(options);
+  await eventually("the controller is ready", async () => {
+    const { status, body } = await atc.page("/readyz");
+    if (status !== 200) throw new Error(`${body}\n${atc.logs()}`);
+  });
+  return atc;
+}

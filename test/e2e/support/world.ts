@@ -1,0 +1,222 @@
+/** What one test file has of the cluster: a namespace, an API group, and short words for what tests do in them. */
+import { createHash } from "node:crypto";
+import { createClient, type KubeClient } from "../../../controller/kube/client.ts";
+import { loadConfig } from "../../../controller/kube/config.ts";
+import type { KubeObject, ObjectRef } from "../../../controller/kube/object.ts";
+import { eventually } from "./eventually.ts";
+
+export interface Condition {
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration: number;
+}
+
+export interface AirwayRequest {
+  readonly kind: string;
+  /** Source of the flight, published as ConfigMap. */
+  readonly flight: string;
+  /** Over the defaults: dynamic mode, cluster access, checksum of the flight, every Secret may be looked up. */
+  readonly spec?: Readonly<Record<string, unknown>>;
+  readonly schema?: Readonly<Record<string, unknown>>;
+  /** Of the template; by default the kind in lower case with an s. */
+  readonly plural?: string;
+}
+
+const anything = {
+  type: "object",
+  properties: { spec: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+};
+
+export class World {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly group: string;
+  readonly #airways = new Set<string>();
+
+  constructor(kubeconfig: string, name: string) {
+    this.client = createClient(loadConfig({ kubeconfig }));
+    this.namespace = `e2e-${name}`;
+    this.group = `${name}.e2e.example.com`;
+  }
+
+  /** Removes what an interrupted run left, which like `close` needs a running controller. */
+  async open(): Promise<void> {
+    const type = await this.client.discovery.resolve("yoke.cd/v1alpha1", "Airway");
+    const { items } = type === undefined ? { items: [] } : await this.client.list(type);
+    const left = items.map(airway => airway.metadata.name).filter(name => name.endsWith(`.${this.group}`));
+    for (const name of left) this.#airways.add(name);
+    await this.close({ keepClient: true });
+    await this.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: this.namespace } });
+  }
+
+  /** Deletes the file's Airways, for which a controller must run, and its namespace. */
+  async close({ keepClient = false } = {}): Promise<void> {
+    for (const name of this.#airways) {
+      await this.delete(this.airwayRef(name));
+      await this.gone(this.airwayRef(name));
+    }
+    await this.delete(this.ref("v1", "Namespace", this.namespace, ""));
+    await this.gone(this.ref("v1", "Namespace", this.namespace, ""));
+    if (!keepClient) await this.client.transport.close();
+  }
+
+  ref(apiVersion: string, kind: string, name: string, namespace = this.namespace): ObjectRef {
+    return { apiVersion, kind, namespace, name };
+  }
+
+  airwayRef(airway: string): ObjectRef {
+    return this.ref("yoke.cd/v1alpha1", "Airway", airway, "");
+  }
+
+  instanceRef(kind: string, name: string): ObjectRef {
+    return this.ref(`${this.group}/v1`, kind, name);
+  }
+
+  deployment(name: string): ObjectRef {
+    return this.ref("apps/v1", "Deployment", name);
+  }
+
+  configMap(name: string): ObjectRef {
+    return this.ref("v1", "ConfigMap", name);
+  }
+
+  /** As a foreign writer: another field manager than the controller's. */
+  async apply(object: KubeObject, fieldManager = "e2e"): Promise<KubeObject> {
+    return (await this.client.apply(object, { fieldManager, force: true })).object;
+  }
+
+  async get(ref: ObjectRef): Promise<KubeObject> {
+    const object = await this.client.get(ref);
+    if (object === undefined) throw new Error(`there is no ${ref.kind} ${ref.name}`);
+    return object;
+  }
+
+  async merge(ref: ObjectRef, patch: unknown): Promise<KubeObject> {
+    return this.client.patch(ref, patch, { type: "merge", fieldManager: "e2e" });
+  }
+
+  async delete(ref: ObjectRef): Promise<void> {
+    await this.client.delete(ref);
+  }
+
+  /**
+   * Waits for the deletion of an object of a kind that is new, and helps: Kubernetes' garbage collector, whom a
+   * foreground deletion waits for, meets a new kind only half a minute later.
+   */
+  async letGo(ref: ObjectRef): Promise<void> {
+    await eventually(`${ref.kind} ${ref.name} is being deleted`, async () => {
+      const { deletionTimestamp } = (await this.get(ref)).metadata;
+      if (deletionTimestamp === undefined) throw new Error("it is not");
+    });
+    await this.merge(ref, { metadata: { finalizers: null } });
+  }
+
+  gone(ref: ObjectRef): Promise<void> {
+    return eventually(`${ref.kind} ${ref.name} is gone`, async () => {
+      const object = await this.client.get(ref).catch(notServed);
+      if (object !== undefined) throw new Error(JSON.stringify([object.metadata.finalizers, object["status"]]));
+    });
+  }
+
+  secret(name: string, value: string): Promise<KubeObject> {
+    const data = { hello: Buffer.from(value).toString("base64") };
+    return this.apply({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace: this.namespace }, data });
+  }
+
+  /** Publishes a flight. Returns its URL and checksum. */
+  async publish(name: string, source: string): Promise<{ flight: string; flightChecksum: string }> {
+    const metadata = { name, namespace: this.namespace };
+    await this.apply({ apiVersion: "v1", kind: "ConfigMap", metadata, data: { "flight.js": source } });
+    const flightChecksum = createHash("sha256").update(source).digest("hex");
+    return { flight: `configmap://${this.namespace}/${name}/flight.js`, flightChecksum };
+  }
+
+  /** Publishes the flight, applies the Airway, and returns its name without waiting for it. */
+  async applyAirway({ kind, flight, spec = {}, schema = anything, plural }: AirwayRequest): Promise<string> {
+    const usual = `${kind.toLowerCase()}s`;
+    const name = `${usual}.${this.group}`;
+    const wasmUrls = await this.publish(`flight-${usual}`, flight);
+    const version = { name: "v1", served: true, storage: true, schema: { openAPIV3Schema: schema } };
+    this.#airways.add(name);
+    await this.apply({
+      apiVersion: "yoke.cd/v1alpha1",
+      kind: "Airway",
+      metadata: { name },
+      spec: {
+        wasmUrls,
+        mode: "dynamic",
+        clusterAccess: true,
+        resourceAccessMatchers: ["Secret"],
+        template: {
+          group: this.group,
+          names: { kind, plural: plural ?? usual },
+          scope: "Namespaced",
+          versions: [version],
+        },
+        ...spec,
+      },
+    });
+    return name;
+  }
+
+  /** An Airway that serves. */
+  async airway(request: AirwayRequest): Promise<string> {
+    const name = await this.applyAirway(request);
+    await this.ready(this.airwayRef(name));
+    this.client.discovery.invalidate(`${this.group}/v1`);
+    return name;
+  }
+
+  applyInstance(kind: string, name: string, spec: Readonly<Record<string, unknown>> = {}): Promise<KubeObject> {
+    // Never an empty spec: when the last field of an object goes, server-side apply leaves null behind.
+    const body = { spec: { of: "e2e", ...spec } };
+    return this.apply({ apiVersion: `${this.group}/v1`, kind, metadata: { name, namespace: this.namespace }, ...body });
+  }
+
+  /** An instance whose Ready condition is about what it asks for now. */
+  async instance(kind: string, name: string, spec: Readonly<Record<string, unknown>> = {}): Promise<KubeObject> {
+    await this.applyInstance(kind, name, spec);
+    return this.ready(this.instanceRef(kind, name));
+  }
+
+  /** Waits until the Ready condition is True and about the present generation. */
+  ready(ref: ObjectRef): Promise<KubeObject> {
+    return this.condition(ref, condition => condition.status === "True");
+  }
+
+  condition(ref: ObjectRef, holds: (condition: Condition) => boolean): Promise<KubeObject> {
+    return eventually(`the Ready condition of ${ref.kind} ${ref.name}`, async () => {
+      const object = await this.get(ref);
+      const condition = conditionOf(object);
+      const current = condition !== undefined && condition.observedGeneration === object.metadata.generation;
+      if (!current || !holds(condition)) throw new Error(JSON.stringify(object["status"] ?? "no status"));
+      return object;
+    });
+  }
+
+  /** The notes of the controller's Events about an object. */
+  async events(name: string): Promise<string[]> {
+    const type = await this.client.discovery.resolve("events.k8s.io/v1", "Event");
+    if (type === undefined) throw new Error("the cluster has no Events");
+    const { items } = await this.client.list(type, { namespace: this.namespace });
+    return items
+      .filter(event => (event["regarding"] as { name?: string }).name === name)
+      .map(event => `${event["reason"]}: ${event["note"]}`);
+  }
+}
+
+function notServed(): undefined {
+  return undefined;
+}
+
+export function conditionOf(object: KubeObject): Condition | undefined {
+  const { conditions = [] } = (object["status"] ?? {}) as { conditions?: (Condition & { type: string })[] };
+  return conditions.find(({ type }) => type === "Ready");
+}
+
+/** The hash that the `backend` flight put on a Deployment. */
+export function hashOn(deployment: KubeObject): string | undefined {
+  const { template } = deployment["spec"] as { template: { metadata: { annotations?: Record<string, string> } } };
+  return template.metadata.annotations?.["e2e/hash"];
+}
