@@ -14,10 +14,6 @@ export const errors = defineErrors({
     message: (f: { why: string }) => `the flight's module cannot be used: ${f.why}`,
     todo: "Build the flight with flights/build.ts, or check that the URL names the module and not another file.",
   },
-  FLIGHT_KIND_UNSUPPORTED: {
-    message: (f: { kind: string }) => `flights of kind "${f.kind}" cannot be run yet`,
-    todo: "Use a JavaScript flight.",
-  },
   FLIGHT_FAILED: {
     message: (f: { what: string }) => `the flight failed: ${f.what}`,
     todo: "Correct the flight or the custom resource; the lines above are the flight's own stack.",

@@ -33,4 +33,11 @@ export interface RestMapping {
   readonly namespaced: boolean;
 }
 
+/** `version` is "" where the flight takes any. */
+export interface RestMappingRequest {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
 export type RestMappingAnswer = { readonly state: "ok"; readonly mapping: RestMapping } | Refusal;

@@ -5,7 +5,7 @@
  * that the guest's call is synchronous.
  */
 import type { MessagePort } from "node:worker_threads";
-import type { LookupRequest } from "./lookup.ts";
+import type { LookupRequest, RestMappingRequest } from "./lookup.ts";
 
 export type ModuleKind = "javascript" | "wasm";
 
@@ -20,23 +20,24 @@ export interface WorkerData {
 
 export interface RunMessage {
   readonly id: number;
-  readonly digest: string;
+  /** Equal keys are equal programs. */
+  readonly key: string;
   readonly kind: ModuleKind;
-  /** Absent when this worker has been given the module before. */
-  readonly bytes: Uint8Array | undefined;
+  /** Absent when this worker has been given it before. */
+  readonly program: Uint8Array | WebAssembly.Module | undefined;
   readonly stdin: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Everything included; undefined: no limit. */
   readonly timeoutMs: number | undefined;
   readonly maxMemoryMib: number;
-  /** Modules that this worker will not be asked for again. */
+  /** Keys of programs that this worker will not be asked for again. */
   readonly forget: readonly string[];
 }
 
 export type Question =
   | { readonly type: "lookup"; readonly request: LookupRequest }
-  | { readonly type: "rest-mapping"; readonly apiVersion: string; readonly kind: string };
+  | ({ readonly type: "rest-mapping" } & RestMappingRequest);
 
 /** The answer as JSON text, which goes to the guest unread; `undefined`: there is none, stop the run. */
 export interface AnswerMessage {
@@ -46,7 +47,6 @@ export interface AnswerMessage {
 
 export type Failure =
   | { readonly code: "FLIGHT_BAD_MODULE"; readonly why: string }
-  | { readonly code: "FLIGHT_KIND_UNSUPPORTED"; readonly kind: string }
   | { readonly code: "FLIGHT_FAILED"; readonly what: string }
   | { readonly code: "FLIGHT_TIMEOUT" }
   | { readonly code: "FLIGHT_OUT_OF_MEMORY"; readonly limitMib: number }
@@ -64,6 +64,8 @@ export type Outcome =
   | { readonly ok: false; readonly failure: Failure };
 
 export type WorkerMessage =
+  /** From here on the time of the run counts: the thread and its engine are ready. */
+  | { readonly type: "started"; readonly id: number }
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
   | {
       readonly type: "done";

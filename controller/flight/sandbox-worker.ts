@@ -6,16 +6,26 @@
  */
 import { MessageChannel, Worker } from "node:worker_threads";
 import { workerUrl } from "./assets.ts";
-import type { FlightModule } from "./loader.ts";
-import type { AnswerMessage, Failure, Outcome, Question, RunMessage, WorkerData, WorkerMessage } from "./protocol.ts";
+import type { Program } from "./programs.ts";
+import type {
+  AnswerMessage,
+  Failure,
+  ModuleKind,
+  Outcome,
+  Question,
+  RunMessage,
+  WorkerData,
+  WorkerMessage,
+} from "./protocol.ts";
 
 /** How much longer than its limit a run may take before its thread is terminated. */
 const graceMs = 100;
-/** Flights that a worker keeps ready. */
-const keptModules = 16;
+/** Programs that a worker keeps ready. */
+const keptPrograms = 16;
 
 export interface WorkerRun {
-  readonly module: FlightModule;
+  readonly kind: ModuleKind;
+  readonly program: Program;
   readonly stdin: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -44,8 +54,8 @@ export class SandboxWorker {
   readonly #thread: Worker;
   readonly #answers = new MessageChannel();
   readonly #signal = new Int32Array(new SharedArrayBuffer(4));
-  /** Digests of the modules that the thread has; the one used last is at the end. */
-  readonly #modules = new Set<string>();
+  /** Keys of the programs that the thread has; the one used last is at the end. */
+  readonly #programs = new Set<string>();
   #current: Current | undefined;
   #nextId = 1;
   #gone = false;
@@ -70,8 +80,8 @@ export class SandboxWorker {
     return !this.#gone;
   }
 
-  has(digest: string): boolean {
-    return this.#modules.has(digest);
+  has({ key }: Program): boolean {
+    return this.#programs.has(key);
   }
 
   /** Never rejects for what the flight does; rejects with the error of `run.answer`. */
@@ -84,21 +94,17 @@ export class SandboxWorker {
     };
     this.#current = current;
     this.#thread.ref();
-    if (run.timeoutMs !== undefined) {
-      current.hardStop = setTimeout(() => this.stop({ code: "FLIGHT_TIMEOUT" }), run.timeoutMs + graceMs);
-    }
-    const known = this.#modules.has(run.module.digest);
     this.#thread.postMessage({
       id: current.id,
-      digest: run.module.digest,
-      kind: run.module.kind,
-      bytes: known ? undefined : run.module.bytes,
+      key: run.program.key,
+      kind: run.kind,
+      program: this.has(run.program) ? undefined : run.program.content,
       stdin: run.stdin,
       args: run.args,
       env: run.env,
       timeoutMs: run.timeoutMs,
       maxMemoryMib: run.maxMemoryMib,
-      forget: this.#remember(run.module.digest),
+      forget: this.#remember(run.program),
     } satisfies RunMessage);
     return current.settle.promise;
   }
@@ -110,18 +116,24 @@ export class SandboxWorker {
     await this.#thread.terminate();
   }
 
-  /** Returns the digests that the thread is to forget. */
-  #remember(digest: string): string[] {
-    this.#modules.delete(digest);
-    this.#modules.add(digest);
-    const forget = [...this.#modules].slice(0, Math.max(0, this.#modules.size - keptModules));
-    for (const old of forget) this.#modules.delete(old);
+  /** Returns the keys that the thread is to forget. */
+  #remember({ key }: Program): string[] {
+    this.#programs.delete(key);
+    this.#programs.add(key);
+    const forget = [...this.#programs].slice(0, Math.max(0, this.#programs.size - keptPrograms));
+    for (const old of forget) this.#programs.delete(old);
     return forget;
   }
 
   #onMessage(message: WorkerMessage): void {
     const current = this.#current;
     if (current?.id !== message.id) return;
+    if (message.type === "started") {
+      const { timeoutMs } = current.run;
+      if (timeoutMs === undefined) return;
+      current.hardStop = setTimeout(() => this.stop({ code: "FLIGHT_TIMEOUT" }), timeoutMs + graceMs);
+      return;
+    }
     if (message.type === "done") {
       this.#gone ||= message.worn;
       this.#finish(message.outcome, message.milliseconds);

@@ -10,12 +10,13 @@ import { quickjsModule } from "./assets.ts";
 import { goDuration } from "./duration.ts";
 import { errors } from "./errors.ts";
 import type { FlightModule } from "./loader.ts";
-import type { LookupAnswer, LookupRequest, RestMappingAnswer } from "./lookup.ts";
+import type { LookupAnswer, LookupRequest, RestMappingAnswer, RestMappingRequest } from "./lookup.ts";
+import { type Program, Programs } from "./programs.ts";
 import type { Failure, Question } from "./protocol.ts";
 import { SandboxWorker } from "./sandbox-worker.ts";
 
 export type { FlightModule } from "./loader.ts";
-export type { LookupAnswer, LookupRequest, RestMapping, RestMappingAnswer } from "./lookup.ts";
+export type { LookupAnswer, LookupRequest, RestMapping, RestMappingAnswer, RestMappingRequest } from "./lookup.ts";
 
 export interface FlightRun {
   readonly module: FlightModule;
@@ -26,13 +27,13 @@ export interface FlightRun {
   /** Covers everything but the wait for a free worker; undefined: no limit. */
   readonly timeoutMs: number | undefined;
   /**
-   * Memory of the flight. A JavaScript flight gets no less than 16 and no more than 2048; where an Airway says nothing
+   * Memory of the flight. A WebAssembly flight gets no more than 4096. A JavaScript flight gets no less than 16 and no more than 2048; where an Airway says nothing
    * (0, or 4096 which stands for it) 128, so that a few runaway flights at a time do not fill a small container.
    */
   readonly maxMemoryMib: number;
   /** A rejection ends the run with the same error. */
   lookup(request: LookupRequest): Promise<LookupAnswer>;
-  restMapping?(apiVersion: string, kind: string): Promise<RestMappingAnswer>;
+  restMapping?(request: RestMappingRequest): Promise<RestMappingAnswer>;
 }
 
 export interface FlightResult {
@@ -53,7 +54,7 @@ export interface SandboxStats {
 
 export interface Sandbox {
   /**
-   * @throws FLIGHT_BAD_MODULE, FLIGHT_KIND_UNSUPPORTED, FLIGHT_FAILED, FLIGHT_TIMEOUT, FLIGHT_OUT_OF_MEMORY,
+   * @throws FLIGHT_BAD_MODULE, FLIGHT_FAILED, FLIGHT_TIMEOUT, FLIGHT_OUT_OF_MEMORY,
    *   FLIGHT_OUTPUT_TOO_LARGE, FLIGHT_CRASHED, FLIGHT_SANDBOX_CLOSED; the signal's reason when aborted
    */
   run(run: FlightRun, signal?: AbortSignal): Promise<FlightResult>;
@@ -77,6 +78,7 @@ const javascriptMib = 128;
 
 class Pool implements Sandbox {
   readonly #size: number;
+  readonly #programs = new Programs();
   readonly #workers = new Set<SandboxWorker>();
   readonly #idle = new Set<SandboxWorker>();
   /** Runs that wait for a worker, first come first served. */
@@ -91,13 +93,13 @@ class Pool implements Sandbox {
 
   async run(run: FlightRun, signal?: AbortSignal): Promise<FlightResult> {
     const quickjs = await quickjsModule();
+    const program = await this.#programs.of(run.module, memoryOf(run));
     await this.#turn(signal);
     try {
       signal?.throwIfAborted();
-      return await this.#runOn(this.#take(run.module.digest, quickjs), run, signal);
+      return await this.#runOn(this.#take(program, quickjs), program, run, signal);
     } finally {
-      this.#running -= 1;
-      this.#waiting.shift()?.resolve();
+      this.#pass();
     }
   }
 
@@ -111,12 +113,19 @@ class Pool implements Sandbox {
     await Promise.all([...this.#workers].map(worker => worker.stop({ code: "FLIGHT_CRASHED", why: "closed" })));
   }
 
-  async #runOn(worker: SandboxWorker, run: FlightRun, signal: AbortSignal | undefined): Promise<FlightResult> {
+  async #runOn(
+    worker: SandboxWorker,
+    program: Program,
+    run: FlightRun,
+    signal: AbortSignal | undefined,
+  ): Promise<FlightResult> {
     const abort = () => void worker.stop({ code: "FLIGHT_CRASHED", why: "cancelled" });
     signal?.addEventListener("abort", abort, { once: true });
     try {
       const { outcome, milliseconds } = await worker.run({
         ...run,
+        kind: run.module.kind,
+        program,
         maxMemoryMib: memoryOf(run),
         answer: question => answer(run, question),
       });
@@ -133,8 +142,15 @@ class Pool implements Sandbox {
   async #turn(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     if (this.#closed) throw errors.FLIGHT_SANDBOX_CLOSED({});
-    if (this.#running >= this.#size) await this.#wait(signal);
+    if (this.#running >= this.#size) return this.#wait(signal);
     this.#running += 1;
+  }
+
+  /** Gives this turn to the run that has waited longest. */
+  #pass(): void {
+    const next = this.#waiting.shift();
+    if (next) next.resolve();
+    else this.#running -= 1;
   }
 
   async #wait(signal: AbortSignal | undefined): Promise<void> {
@@ -149,10 +165,10 @@ class Pool implements Sandbox {
     await turn.promise.finally(() => signal?.removeEventListener("abort", abort));
   }
 
-  /** An idle worker, if possible one that has the module ready; else a new one. */
-  #take(digest: string, quickjs: WebAssembly.Module): SandboxWorker {
+  /** An idle worker, if possible one that has the program ready; else a new one. */
+  #take(program: Program, quickjs: WebAssembly.Module): SandboxWorker {
     for (const worker of this.#idle) if (!worker.usable) this.#drop(worker);
-    const idle = [...this.#idle].find(worker => worker.has(digest)) ?? this.#idle.values().next().value;
+    const idle = [...this.#idle].find(worker => worker.has(program)) ?? this.#idle.values().next().value;
     const worker = idle ?? new SandboxWorker(quickjs);
     this.#idle.delete(worker);
     this.#workers.add(worker);
@@ -179,7 +195,7 @@ function memoryOf({ module, maxMemoryMib }: FlightRun): number {
 
 async function answer(run: FlightRun, question: Question): Promise<string> {
   if (question.type === "lookup") return JSON.stringify(await run.lookup(question.request));
-  const answered: RestMappingAnswer = (await run.restMapping?.(question.apiVersion, question.kind)) ?? {
+  const answered: RestMappingAnswer = (await run.restMapping?.(question)) ?? {
     state: "error",
     message: "kinds cannot be mapped here",
   };
@@ -190,8 +206,6 @@ function errorOf(failure: Failure, run: FlightRun): Error {
   switch (failure.code) {
     case "FLIGHT_BAD_MODULE":
       return errors.FLIGHT_BAD_MODULE(failure);
-    case "FLIGHT_KIND_UNSUPPORTED":
-      return errors.FLIGHT_KIND_UNSUPPORTED(failure);
     case "FLIGHT_FAILED":
       return errors.FLIGHT_FAILED(failure);
     case "FLIGHT_TIMEOUT":

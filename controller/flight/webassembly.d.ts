@@ -3,6 +3,10 @@ declare namespace WebAssembly {
   interface Module {
     readonly [Symbol.toStringTag]: string;
   }
+  const Module: {
+    imports(module: Module): { module: string; name: string; kind: "function" | "memory" | "table" | "global" }[];
+    exports(module: Module): { name: string; kind: "function" | "memory" | "table" | "global" }[];
+  };
   interface Memory {
     readonly buffer: ArrayBuffer;
     grow(pages: number): number;
@@ -11,5 +15,13 @@ declare namespace WebAssembly {
     readonly prototype: Memory;
     new (descriptor: { initial: number; maximum?: number }): Memory;
   };
+  interface Instance {
+    readonly exports: Readonly<Record<string, unknown>>;
+  }
+  const Instance: {
+    new (module: Module, imports: Record<string, Record<string, (...args: never[]) => unknown>>): Instance;
+  };
+  interface RuntimeError extends Error {}
+  const RuntimeError: { new (message?: string): RuntimeError };
   function compile(bytes: Uint8Array): Promise<Module>;
 }

@@ -11,9 +11,9 @@ export class RunFailure extends Error {
 }
 
 export interface EngineRun {
-  readonly digest: string;
-  /** Absent: the engine has kept what it made of them under `digest`. */
-  readonly bytes: Uint8Array | undefined;
+  readonly key: string;
+  /** Absent: the engine has kept what it made of it under `key`. */
+  readonly program: Uint8Array | WebAssembly.Module | undefined;
   readonly stdin: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -25,9 +25,11 @@ export interface EngineRun {
 }
 
 export interface Engine {
+  /** Resolves when runs can begin. */
+  readonly ready: Promise<unknown>;
   /** @throws RunFailure */
   run(run: EngineRun): Promise<Output>;
-  forget(digest: string): void;
+  forget(key: string): void;
   /** True: a run has left what the engine cannot undo; the worker is to be replaced. */
   readonly worn: boolean;
 }

@@ -37,11 +37,14 @@ export function createJavaScriptEngine(quickjs: WebAssembly.Module): Engine {
   let worn = false;
 
   return {
+    ready: session,
     async run(run) {
-      if (run.bytes) sources.set(run.digest, splitSourceMap(new TextDecoder().decode(run.bytes)));
+      if (run.program instanceof Uint8Array) {
+        sources.set(run.key, splitSourceMap(new TextDecoder().decode(run.program)));
+      }
       const current = await session;
       try {
-        return runFlight(current, run, sources.get(run.digest) ?? noSource);
+        return runFlight(current, run, sources.get(run.key) ?? noSource);
       } catch (error) {
         if (error instanceof RunFailure) throw error;
         // What V8 threw through QuickJS's frames leaves a stack pointer that a restored memory does not mend.
@@ -51,9 +54,9 @@ export function createJavaScriptEngine(quickjs: WebAssembly.Module): Engine {
         worn ||= current.machine.oversized;
       }
     },
-    forget(digest) {
-      sources.delete(digest);
-      session.then(({ flights }) => flights.delete(digest));
+    forget(key) {
+      sources.delete(key);
+      session.then(({ flights }) => flights.delete(key));
     },
     get worn() {
       return worn;
@@ -72,14 +75,14 @@ function runFlight(session: Session, run: EngineRun, source: Source): Output {
   host.begin(run, source);
   machine.limitTo(run.maxMemoryMib);
   const limitMib = machine.limitMib;
-  const flight = session.flights.get(run.digest) ?? evaluate(session, run.digest, source, limitMib);
+  const flight = session.flights.get(run.key) ?? evaluate(session, run.key, source, limitMib);
   machine.restore(flight.memory);
   const result = machine.invoke(flight.entry, JSON.stringify({ stdin: run.stdin, args: run.args, env: run.env }));
   if ("error" in result) throw host.failureOf(result.error, limitMib);
   return host.output();
 }
 
-function evaluate(session: Session, digest: string, source: Source, limitMib: number): Evaluated {
+function evaluate(session: Session, key: string, source: Source, limitMib: number): Evaluated {
   const { machine, host, base, flights } = session;
   machine.restore(base, true);
   const result = machine.evaluate(source.code, bundleName);
@@ -88,7 +91,7 @@ function evaluate(session: Session, digest: string, source: Source, limitMib: nu
     throw new RunFailure({ code: "FLIGHT_BAD_MODULE", why: "it has no default export that is a function" });
   }
   const flight = { memory: machine.snapshot(), entry: result.value };
-  flights.set(digest, flight);
+  flights.set(key, flight);
   return flight;
 }
 
@@ -162,7 +165,9 @@ function questionOf(text: string): Question {
     return typeof value === "string" ? value : "";
   };
   if (field(body, "type") === "rest-mapping") {
-    return { type: "rest-mapping", apiVersion: field(body, "apiVersion"), kind: field(body, "kind") };
+    const apiVersion = field(body, "apiVersion");
+    const [version = "", group = ""] = apiVersion.split("/").reverse();
+    return { type: "rest-mapping", group, version, kind: field(body, "kind") };
   }
   const asked: unknown = typeof body === "object" && body !== null ? Reflect.get(body, "request") : undefined;
   const [apiVersion, kind, namespace, name] = ["apiVersion", "kind", "namespace", "name"].map(key => field(asked, key));

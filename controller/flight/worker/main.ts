@@ -1,26 +1,40 @@
 /** Entry of a sandbox worker: takes one run after the other, and asks the host while a flight waits. */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import type { AnswerMessage, Outcome, Question, RunMessage, WorkerData, WorkerMessage } from "../protocol.ts";
+import type {
+  AnswerMessage,
+  ModuleKind,
+  Outcome,
+  Question,
+  RunMessage,
+  WorkerData,
+  WorkerMessage,
+} from "../protocol.ts";
 import { type Engine, RunFailure } from "./engine.ts";
 import { createJavaScriptEngine } from "./javascript.ts";
+import { createWasmEngine } from "./wasm.ts";
 
 const { quickjs, answers, signal } = workerData as WorkerData;
 const counter = new Int32Array(signal);
-const javascript = createJavaScriptEngine(quickjs);
+const engines: Readonly<Record<ModuleKind, Engine>> = {
+  javascript: createJavaScriptEngine(quickjs),
+  wasm: createWasmEngine(),
+};
 
 parentPort?.on("message", (message: RunMessage) => void serve(message));
 
 async function serve(message: RunMessage): Promise<void> {
-  for (const digest of message.forget) javascript.forget(digest);
+  for (const key of message.forget) for (const engine of Object.values(engines)) engine.forget(key);
+  const engine = engines[message.kind];
+  await engine.ready;
+  post({ type: "started", id: message.id });
   const started = performance.now();
-  const outcome = await outcomeOf(message, started + (message.timeoutMs ?? Infinity));
+  const outcome = await outcomeOf(engine, message, started + (message.timeoutMs ?? Infinity));
   const milliseconds = performance.now() - started;
-  post({ type: "done", id: message.id, outcome, milliseconds, worn: javascript.worn });
+  post({ type: "done", id: message.id, outcome, milliseconds, worn: engine.worn });
 }
 
-async function outcomeOf(message: RunMessage, deadline: number): Promise<Outcome> {
+async function outcomeOf(engine: Engine, message: RunMessage, deadline: number): Promise<Outcome> {
   try {
-    const engine = engineFor(message);
     const output = await engine.run({ ...message, deadline, ask: question => ask(message.id, question, deadline) });
     return { ok: true, output };
   } catch (error) {
@@ -30,11 +44,6 @@ async function outcomeOf(message: RunMessage, deadline: number): Promise<Outcome
       failure: { code: "FLIGHT_CRASHED", why: error instanceof Error ? error.message : String(error) },
     };
   }
-}
-
-function engineFor({ kind }: RunMessage): Engine {
-  if (kind === "javascript") return javascript;
-  throw new RunFailure({ code: "FLIGHT_KIND_UNSUPPORTED", kind });
 }
 
 /** Blocks this thread until the host has answered. */
