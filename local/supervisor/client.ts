@@ -18,7 +18,7 @@ import { socketPath } from "./socket.ts";
 import { parseServiceSpec, type ServiceFacts } from "./spec.ts";
 import { supervisorVersion } from "./version.ts";
 
-const startWithinMs = 15_000;
+const startWithinMs = 30_000;
 const answerWithinMs = 5_000;
 const mainFile = fileURLToPath(new URL("./main.ts", import.meta.url));
 
