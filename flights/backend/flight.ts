@@ -52,6 +52,7 @@ export const backend = defineFlight({
   },
 });
 
+/** @alias for buildFlight, which takes the default export */
 export default backend;
 
 interface Parts {
