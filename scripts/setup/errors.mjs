@@ -35,4 +35,7 @@ export const setupErrors = {
       `npm could not install ${what}; the end of ${log}:\n${tail}`,
       "Check the network and npm's registry (`npm config get registry`), then run the command again.",
     ),
+  /** @param {{ what: string }} facts */
+  SETUP_STOPPED: ({ what }) =>
+    new SetupError("SETUP_STOPPED", `the installation of ${what} was stopped`, "Run the command again."),
 };

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setupErrors } from "./errors.mjs";
+import { forwardSignals } from "./signals.mjs";
 
 const LOG_EVERY_MS = 15_000;
 
@@ -15,7 +16,8 @@ export async function npm(args, { cwd, log, what }) {
   const output = openSync(log, "w");
   const stopShowing = showProgress(`installing ${what}`);
   try {
-    const code = await runToEnd(args, cwd, output);
+    const { code, stopped } = await runToEnd(args, cwd, output);
+    if (stopped) throw setupErrors.SETUP_STOPPED({ what });
     if (code !== 0) throw setupErrors.SETUP_NPM_FAILED({ what, log, tail: lastLines(log, 15) });
   } finally {
     stopShowing();
@@ -24,27 +26,30 @@ export async function npm(args, { cwd, log, what }) {
 }
 
 /**
- * Under `npm run` the same npm is used, by its own path.
+ * Under `npm run` the same npm is used, by its own path. A signal goes to npm, which then takes back what it has begun;
+ * this process waits for that, so that whoever comes next finds the folder at rest.
  *
  * @param {string[]} args
  * @param {string} cwd
  * @param {number} output
- * @returns {Promise<number>}
+ * @returns {Promise<{ code: number, stopped: boolean }>}
  */
 function runToEnd(args, cwd, output) {
   const own = process.env.npm_execpath;
   const [command, first] = own?.endsWith("npm-cli.js") ? [process.execPath, [own]] : ["npm", []];
   return new Promise(resolve => {
+    let stopped = false;
     const child = spawn(command, [...first, ...args], { cwd, stdio: ["ignore", output, output] });
-    // A terminal ends npm together with this process; a signal to this process alone must do so too.
-    for (const signal of /** @type {const} */ (["SIGTERM", "SIGHUP"])) {
-      process.once(signal, () => {
-        child.kill(signal);
-        process.exit(1);
-      });
-    }
-    child.once("error", () => resolve(127));
-    child.once("exit", code => resolve(code ?? 1));
+    const unforward = forwardSignals(child, () => {
+      stopped = true;
+    });
+    /** @param {number} code */
+    const end = code => {
+      unforward();
+      resolve({ code, stopped });
+    };
+    child.once("error", () => end(127));
+    child.once("exit", code => end(code ?? 1));
   });
 }
 

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { setupErrors } from "./errors.mjs";
+import { forwardSignals } from "./signals.mjs";
 
 /**
  * What package.json runs through `scripts/run.mjs`.
@@ -52,10 +53,7 @@ export function runTask({ root, node, task, args }) {
       stdio: "inherit",
       env: taskEnvironment(process.env, { root, node }),
     });
-    for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
-      // A terminal sends Ctrl-C to both; twice would mean "at once" to the task.
-      process.on(signal, () => (signal === "SIGINT" && process.stdin.isTTY) || child.kill(signal));
-    }
+    forwardSignals(child);
     child.once("error", reject);
     child.once("exit", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
   });
