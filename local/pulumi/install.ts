@@ -19,10 +19,10 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import command from "@pulumi/command/package.json" with { type: "json" };
 import kubernetes from "@pulumi/kubernetes/package.json" with { type: "json" };
 import vault from "@pulumi/vault/package.json" with { type: "json" };
+import { bundlePlugins } from "./bundle.ts";
 
 const MARK = "# stand-in of dynamic-mode, written by local/pulumi/install.ts";
 const LANGUAGE_HOST = "pulumi-language-nodejs";
@@ -79,8 +79,11 @@ export function needsStandIns(environment: Environment = process.env): boolean {
   );
 }
 
+const LANGUAGE_SCRIPT = "language-nodejs";
+const scriptOf = (plugin: { readonly name: string }): string => `provider-${plugin.name}`;
+
 function writeWrapper(path: string, script: string): void {
-  const source = fileURLToPath(new URL(script, import.meta.url));
+  const source = join(bundlePlugins([LANGUAGE_SCRIPT, ...providers.map(scriptOf)]), `${script}.mjs`);
   const quote = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
   const text = `#!/bin/sh\n${MARK}\nexec ${quote(process.execPath)} ${quote(source)} "$@"\n`;
   mkdirSync(dirname(path), { recursive: true });
@@ -105,7 +108,7 @@ export function installPlugins(options: {
   if (!needsStandIns(environment)) return [];
   const used: string[] = [];
   if (!isOfficialOnPath(LANGUAGE_HOST, environment)) {
-    writeWrapper(join(options.binDir, LANGUAGE_HOST), "language-nodejs.ts");
+    writeWrapper(join(options.binDir, LANGUAGE_HOST), LANGUAGE_SCRIPT);
     used.push(LANGUAGE_HOST);
   }
   for (const plugin of providers) {
@@ -119,7 +122,7 @@ export function installPlugins(options: {
       symlinkSync(dirname(official), dirname(path));
       continue;
     }
-    writeWrapper(path, `provider-${plugin.name}.ts`);
+    writeWrapper(path, scriptOf(plugin));
     used.push(name);
   }
   return used;

@@ -64,5 +64,6 @@ export function runProcess(options: ProcessOptions): Promise<Finished> {
 /** `exit status 1`, `signal: SIGTERM (cancelled)`. */
 export function describeOutcome(outcome: number | NodeJS.Signals, signal: AbortSignal): string {
   const how = typeof outcome === "number" ? `exit status ${outcome}` : `signal: ${outcome}`;
-  return signal.aborted ? `${how} (${String(signal.reason)})` : how;
+  const why: unknown = signal.reason;
+  return signal.aborted ? `${how} (${why instanceof Error ? why.message : String(why)})` : how;
 }
