@@ -22,6 +22,11 @@ const checks: readonly Check[] = [
     command: ["node", "infra/crds/generate.ts", "--check"],
     todo: "Run `node infra/crds/generate.ts`.",
   },
+  {
+    name: "generated: docs/errors.md",
+    command: ["node", "docs/generate.ts", "--check"],
+    todo: "Run `node docs/generate.ts`.",
+  },
 ];
 
 /** One after the other, each with a line; a failed one shows what it said. */
