@@ -54,7 +54,7 @@ export async function measureRoll(
   for (let trial = -warmUp; trial < trials; trial += 1) {
     const value = `value-${trial}-${Date.now()}`;
     const bare = await timed(async () => {
-      const seen = secret.next(object => valueOf(object) === value);
+      const seen = secret.next(object => textOf(object) === value);
       const rolled = bareDeployment.next(object => JSON.stringify(object["spec"]).includes(value));
       void writeSecret(client, namespace, bareName, value);
       await seen;
@@ -109,7 +109,7 @@ export function writeSecret(client: KubeClient, namespace: string, name: string,
   );
 }
 
-function valueOf(secret: KubeObject): string {
+function textOf(secret: KubeObject): string {
   return Buffer.from((secret["data"] as { hello?: string } | undefined)?.hello ?? "", "base64").toString();
 }
 
