@@ -1,6 +1,6 @@
 /**
- * `npm run tools`: finds or builds tools without starting anything. With names, those; `kind` stands for what the kind
- * tests' node image is made of; without any, what the embedded cluster needs.
+ * `npm run tools`: finds or builds tools without starting anything. With names, those; `kind-tests` stands for what the
+ * tests on kind need without an image registry; without any, what the embedded cluster needs.
  */
 import { catalog, embeddedTools, kindTools, type ToolName } from "../local/tools/catalog.ts";
 import { ensureTools } from "../local/tools/tools.ts";
@@ -10,9 +10,9 @@ import { run } from "./main.ts";
 const isTool = (name: string): name is ToolName => Object.hasOwn(catalog, name);
 
 function namesOf(word: string): readonly ToolName[] {
-  if (word === "kind") return kindTools;
+  if (word === "kind-tests") return kindTools;
   if (isTool(word)) return [word];
-  const usage = `npm run tools -- [kind|${Object.keys(catalog).join("|")}]…`;
+  const usage = `npm run tools -- [kind-tests|${Object.keys(catalog).join("|")}]…`;
   throw errors.SCRIPT_USAGE({ problem: `there is no tool "${word}"`, usage });
 }
 

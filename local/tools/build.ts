@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { CodedError } from "../../lib/errors.ts";
 import { withLock } from "../lock.ts";
 import { lastLines } from "../state.ts";
 import type { ToolName, ToolRecipe } from "./catalog.ts";
@@ -16,35 +17,25 @@ export interface BuildOptions {
   readonly signal: AbortSignal;
 }
 
-/** Two processes never build the same tool: the second waits and takes what the first has built. */
-const LOCK_WAIT_MS = 60 * 60_000;
+/** How often one that waits for another's build looks whether it shall stop. */
+const LOCK_WAIT_MS = 500;
 /** What a compiler gets to tidy up after itself. */
 const STOP_MS = 5_000;
 
-/** @throws TOOL_BUILD_FAILED, TOOL_BUILD_STOPPED */
-export function buildTool(name: ToolName, recipe: ToolRecipe, options: BuildOptions): Promise<ReadyTool> {
-  const stopped = new Promise<never>((_, reject) => {
-    const stop = () => reject(toolErrors.TOOL_BUILD_STOPPED({ name }));
-    if (options.signal.aborted) stop();
-    options.signal.addEventListener("abort", stop, { once: true });
-  });
-  const built = withLock(
-    join(options.toolsDir, "locks"),
-    `build-${name}`,
-    async () => findBuilt(name, recipe, options.toolsDir) ?? (await buildNow(name, recipe, options)),
-    { waitMs: LOCK_WAIT_MS },
-  );
-  // An abort while the compiler runs is answered when it has ended; one while waiting for the lock, at once.
-  return Promise.race([built, stopped.catch(error => settleBuild(built, error))]);
-}
-
-/** Waits a moment for a build that is being stopped, so that nothing of it is left when the error is seen. */
-async function settleBuild(built: Promise<unknown>, error: unknown): Promise<never> {
-  await Promise.race([
-    built.catch(() => undefined),
-    new Promise(resolve => setTimeout(resolve, STOP_MS + 1_000).unref()),
-  ]);
-  throw error;
+/**
+ * Two processes never build the same tool: the second waits and takes what the first has built.
+ * @throws TOOL_BUILD_FAILED, TOOL_BUILD_STOPPED
+ */
+export async function buildTool(name: ToolName, recipe: ToolRecipe, options: BuildOptions): Promise<ReadyTool> {
+  const build = async () => findBuilt(name, recipe, options.toolsDir) ?? (await buildNow(name, recipe, options));
+  for (;;) {
+    if (options.signal.aborted) throw toolErrors.TOOL_BUILD_STOPPED({ name });
+    try {
+      return await withLock(join(options.toolsDir, "locks"), `build-${name}`, build, { waitMs: LOCK_WAIT_MS });
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.code !== "LOCAL_LOCKED") throw error;
+    }
+  }
 }
 
 async function buildNow(name: ToolName, recipe: ToolRecipe, { toolsDir, signal }: BuildOptions): Promise<ReadyTool> {
@@ -105,6 +96,8 @@ function runGo(args: string[], { cwd, env, output, signal }: GoRun): Promise<voi
     child.once("error", reject);
     child.once("exit", (code, killedBy) => {
       signal.removeEventListener("abort", stop);
+      // Whatever of the group did not listen.
+      if (signal.aborted) signalGroup(child.pid, "SIGKILL");
       if (code === 0) resolve();
       else reject(new Error(`go ${args[0]} ended with ${killedBy ?? `code ${code}`}`));
     });

@@ -110,6 +110,34 @@ export const catalog = {
   kubeadm: kubernetes("kubeadm", 37),
   "kube-proxy": kubernetes("kube-proxy", 16),
   kubectl: kubernetes("kubectl", 40, ["version", "--client"]),
+  coredns: {
+    version: "1.14.6",
+    from: "1.11.0",
+    below: "2.0.0",
+    versionArgs: ["-version"],
+    folder: "coredns",
+    package: "github.com/coredns/coredns",
+    cpuSeconds: 248,
+  },
+  kind: {
+    version: "0.33.0",
+    from: "0.27.0",
+    below: "1.0.0",
+    versionArgs: ["version"],
+    folder: "kind",
+    package: "sigs.k8s.io/kind",
+    cpuSeconds: 30,
+  },
+  helm: {
+    version: "3.22.0",
+    from: "3.14.0",
+    below: "4.0.0",
+    versionArgs: ["version"],
+    folder: "helm",
+    package: "helm.sh/helm/v3/cmd/helm",
+    ldflags: "-X helm.sh/helm/v3/internal/version.version=v3.22.0",
+    cpuSeconds: 150,
+  },
 } as const satisfies Record<string, ToolRecipe>;
 
 export type ToolName = keyof typeof catalog;
@@ -130,8 +158,16 @@ export const serviceTools = ["vault", "external-secrets"] as const satisfies rea
 /** Everything for the embedded substrate, in the order of need. */
 export const embeddedTools = [...clusterTools, "pulumi", ...serviceTools] as const satisfies readonly ToolName[];
 
-/** What the node image of the kind tests is made of, besides the cluster's own. */
-export const kindTools = ["kubelet", "kubeadm", "kube-proxy", "kubectl"] as const satisfies readonly ToolName[];
+/** What the kind tests need on a machine without an image registry: the node image's parts, kind and helm. */
+export const kindTools = [
+  "kubelet",
+  "kubeadm",
+  "kube-proxy",
+  "kubectl",
+  "coredns",
+  "kind",
+  "helm",
+] as const satisfies readonly ToolName[];
 
 /** The recipe of a tool, seen as the wide type. */
 export const recipeOf = (name: ToolName): ToolRecipe => catalog[name];
