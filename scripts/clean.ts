@@ -25,7 +25,10 @@ await run(async () => {
   for (const folder of substrateFolders()) await allDown(folder);
 
   const running = stillRunning();
-  if (running.length > 0) throw errors.CLEAN_STILL_RUNNING({ processes: running.map(describe) });
+  if (running.length > 0)
+    throw errors.CLEAN_STILL_RUNNING({
+      processes: running.map(({ pid, command }) => `${pid} ${command.slice(0, 100)}`),
+    });
   for (const dir of [stateDir, toolsDir]) rmSync(dir, { recursive: true, force: true });
   console.log("Gone: .state (clusters, stacks, logs) and .tools (built tools, Node 24). `npm start` makes them again.");
 });
@@ -37,5 +40,3 @@ function substrateFolders(): string[] {
     .filter(entry => entry.isDirectory() && entry.name !== "pulumi")
     .map(entry => join(stateDir, entry.name));
 }
-
-const describe = ({ pid, command }: RunningProcess): string => `${pid} ${command.slice(0, 100)}`;
