@@ -33,6 +33,7 @@ export interface Settings {
   readonly nodeImage: string;
   readonly baseImage: string;
   readonly controllerImage: string;
+  readonly loadImages: readonly string[];
 }
 
 /** What a value may be: `test` decides, `allowed` tells the person. */
@@ -67,6 +68,10 @@ const orEmpty = (rule: Rule): Rule => ({
 
 const imageName = matching(/^[a-z0-9][\w.\-/:]*(@sha256:[0-9a-f]{64})?$/, "an image such as nginx:latest");
 const taggedImage = matching(/^[a-z0-9][\w.\-/:]*:[\w][\w.-]{0,127}$/, "an image with its tag, such as nginx:1.29");
+const taggedImages = matching(
+  /^[a-z0-9][\w.\-/:]*:[\w][\w.-]{0,127}(,[a-z0-9][\w.\-/:]*:[\w][\w.-]{0,127})*$/,
+  "images with their tags, separated by commas",
+);
 const chart = matching(/^(https?:\/\/[^/]+\/.*\w|oci:\/\/.+|[^:]+)$/, "https://repository/name, oci://… or a path");
 const version = matching(/^\d+\.\d+\.\d+([-+].*)?$/, "a version such as 1.2.3");
 
@@ -95,6 +100,7 @@ const rules = {
   nodeImage: orEmpty(imageName),
   baseImage: imageName,
   controllerImage: orEmpty(taggedImage),
+  loadImages: orEmpty(taggedImages),
 } satisfies Record<string, Rule>;
 
 export type ConfigKey = keyof typeof rules;
@@ -144,6 +150,7 @@ export function readSettings(): Settings {
     nodeImage: text("nodeImage"),
     baseImage: text("baseImage"),
     controllerImage: text("controllerImage"),
+    loadImages: text("loadImages").split(",").filter(Boolean),
   };
   if (settings.vaultPort === 0 && settings.substrate === "kind")
     throw errors.INFRA_CONFIG_INVALID({ key: "vaultPort", given: "0", allowed: "with kind, a port from 1 to 65535" });

@@ -175,6 +175,15 @@ describe("on kind", () => {
     expect(run.resource("controller-image-in-kind").inputs["triggers"]).toEqual(["atc:1", "cluster-id"]);
   });
 
+  it("loads the images that nodes cannot pull before anything needs them", async () => {
+    const loading = await runProgram({ ...onKind, loadImages: "nginx:1.29,mirror.example/vault:2.0.4" });
+    expect(loading.resource("images-in-kind").inputs["environment"]).toMatchObject({
+      IMAGES: "nginx:1.29,mirror.example/vault:2.0.4",
+    });
+    for (const pods of ["vault", "external-secrets", "nginx"])
+      expect(awaited(loading, pods, "kubernetes:")).toContain("images-in-kind");
+  });
+
   it("grants no wildcard, and Secrets in the Backend's namespace alone", () => {
     const rulesOf = (kind: string) =>
       run.resources

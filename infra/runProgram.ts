@@ -82,7 +82,7 @@ function newResource({ type, name, inputs }: pulumi.runtime.MockResourceArgs): p
     ? answers.service
     : name === "cluster"
       ? answers.cluster
-      : (inputs["environment"]?.IMAGE ?? "answers");
+      : (inputs["environment"]?.IMAGES ?? inputs["environment"]?.IMAGE ?? "answers");
   return { id: `${name}-id`, state: { ...inputs, stdout } };
 }
 

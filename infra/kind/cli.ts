@@ -2,7 +2,7 @@
  * What the Pulumi program runs for the kind substrate. stdout carries the answer alone; progress goes to stderr.
  *
  *   cluster up | cluster down | probe      with NAME, STATE and, for up, NODE_IMAGE, VAULT_PORT, IDENTITY, HEALTH
- *   image build | image load               with IMAGE and BASE_IMAGE, or IMAGE and NAME
+ *   image build | image load               with IMAGE and BASE_IMAGE, or IMAGES (commas between) and NAME
  */
 import { describeError } from "../../lib/errors.ts";
 import * as cluster from "./cluster.ts";
@@ -32,8 +32,8 @@ const commands: Record<string, () => Promise<string | undefined>> = {
     return given("IMAGE");
   },
   "image load": async () => {
-    await image.load(given("IMAGE"), given("NAME"));
-    return given("IMAGE");
+    await image.load(given("IMAGES").split(","), given("NAME"));
+    return given("IMAGES");
   },
 };
 

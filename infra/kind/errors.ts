@@ -33,8 +33,8 @@ export const errors = defineErrors({
     todo: "Read what docker said above; config baseImage takes another Node image or one from a mirror.",
   },
   KIND_LOAD_FAILED: {
-    message: (f: { image: string; name: string; said: string }) =>
-      `image ${f.image} did not get into cluster ${f.name}:\n${f.said}`,
-    todo: "See that `docker image inspect <image>` knows it and that the disk is not full, then run the command again.",
+    message: (f: { images: readonly string[]; name: string; said: string }) =>
+      `${f.images.join(", ")} did not get into cluster ${f.name}:\n${f.said}`,
+    todo: "See that `docker image inspect <image>` knows each and that the disk is not full, then run the command again.",
   },
 });

@@ -11,7 +11,7 @@ case "$1" in
   start) rm -f "$FAKE/stopped" ;;
   exec) [ -e "$FAKE/not-ready" ] && { echo "timed out waiting for the condition" >&2; exit 1; }; exit 0 ;;
   build) [ -e "$FAKE/no-build" ] && { echo "manifest for base not found" >&2; exit 1; }; exit 0 ;;
-  save) [ -e "$FAKE/no-save" ] && { echo "no such image" >&2; exit 1; }; : >"$4" ;;
+  save) [ -e "$FAKE/no-save" ] && { echo "no such image" >&2; exit 1; }; : >"$3" ;;
 esac
 `;
 

@@ -11,14 +11,14 @@ describe("the controller's image", () => {
 
   it("is loaded directly where that works", async () => {
     using tools = fakeTools();
-    await load("dynamic-mode-controller:1", "demo");
+    await load(["dynamic-mode-controller:1"], "demo");
     expect(tools.calls()).toEqual(["kind load docker-image dynamic-mode-controller:1 --name demo"]);
   });
 
   it("is loaded as an archive where Docker's image store makes the direct way fail", async () => {
     using tools = fakeTools();
     tools.breakAt("no-load");
-    await load("dynamic-mode-controller:1", "demo");
+    await load(["dynamic-mode-controller:1"], "demo");
     expect(tools.calls().at(-1)).toMatch(/^kind load image-archive \S+image.tar --name demo$/);
   });
 
@@ -26,7 +26,7 @@ describe("the controller's image", () => {
     using tools = fakeTools();
     tools.breakAt("no-load");
     tools.breakAt("no-archive");
-    await expect(load("dynamic-mode-controller:1", "demo")).rejects.toMatchObject({
+    await expect(load(["dynamic-mode-controller:1"], "demo")).rejects.toMatchObject({
       code: "KIND_LOAD_FAILED",
       message: expect.stringMatching(/content digest[\s\S]*no space left/),
     });

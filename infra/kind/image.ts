@@ -33,21 +33,21 @@ export async function build(image: string, baseImage: string): Promise<void> {
 }
 
 /**
- * Copies an image of this machine's Docker into the cluster's node.
+ * Copies images of this machine's Docker into the cluster's node.
  *
  * `kind load docker-image` fails on Docker's newer image store when only one platform of an image is there
  * (kubernetes-sigs/kind#3795); an archive of that one platform passes.
  */
-export async function load(image: string, name: string): Promise<void> {
-  const direct = await run("kind", ["load", "docker-image", image, "--name", name]);
+export async function load(images: readonly string[], name: string): Promise<void> {
+  const direct = await run("kind", ["load", "docker-image", ...images, "--name", name]);
   if (direct.ok) return;
   const folder = await mkdtemp(join(tmpdir(), "dynamic-mode-image-"));
   try {
     const archive = join(folder, "image.tar");
-    const saved = await run("docker", ["save", image, "--output", archive]);
-    if (!saved.ok) throw errors.KIND_LOAD_FAILED({ image, name, said: saved.said });
+    const saved = await run("docker", ["save", "--output", archive, ...images]);
+    if (!saved.ok) throw errors.KIND_LOAD_FAILED({ images, name, said: saved.said });
     const loaded = await run("kind", ["load", "image-archive", archive, "--name", name]);
-    if (!loaded.ok) throw errors.KIND_LOAD_FAILED({ image, name, said: `${direct.said}\n${loaded.said}` });
+    if (!loaded.ok) throw errors.KIND_LOAD_FAILED({ images, name, said: `${direct.said}\n${loaded.said}` });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

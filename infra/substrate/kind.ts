@@ -11,10 +11,11 @@ import type { Cluster, Substrate, Wanted } from "./substrate.ts";
 
 export function kindSubstrate(settings: Settings, wanted: Wanted): Substrate {
   const cluster = kindCluster(settings);
-  const image = settings.controllerImage
-    ? loadedImage(pulumi.output(settings.controllerImage), settings, cluster.lifetime)
-    : loadedImage(builtImage(settings), settings, cluster.lifetime);
-  return partsInCluster(settings, wanted, cluster, image, `http://127.0.0.1:${settings.vaultPort}`);
+  const load = (name: string, images: pulumi.Input<string>) => loaded(name, images, settings, cluster.lifetime);
+  const controller = load("controller-image-in-kind", settings.controllerImage || builtImage(settings));
+  const others = settings.loadImages.length > 0 ? [load("images-in-kind", settings.loadImages.join())] : [];
+  const vaultAddress = `http://127.0.0.1:${settings.vaultPort}`;
+  return partsInCluster(settings, wanted, cluster, controller.stdout, vaultAddress, others);
 }
 
 const command = { dir: root, logging: local.Logging.Stderr, addPreviousOutputInEnv: false } as const;
@@ -64,17 +65,16 @@ function builtImage(settings: Settings): pulumi.Output<string> {
   return built.stdout;
 }
 
-/** The image's name once the cluster's node has it. */
-function loadedImage(image: pulumi.Output<string>, settings: Settings, cluster: local.Command): pulumi.Output<string> {
-  const loaded = new local.Command(
-    "controller-image-in-kind",
+/** Images of this machine's Docker, separated by commas, copied into the cluster's node; answers with their names. */
+function loaded(name: string, images: pulumi.Input<string>, settings: Settings, cluster: local.Command): local.Command {
+  return new local.Command(
+    name,
     {
       ...command,
       create: "node infra/kind/cli.ts image load",
-      environment: { IMAGE: image, NAME: settings.clusterName },
-      triggers: [image, cluster.id],
+      environment: { IMAGES: images, NAME: settings.clusterName },
+      triggers: [images, cluster.id],
     },
     { dependsOn: cluster, deletedWith: cluster },
   );
-  return loaded.stdout;
 }

@@ -13,17 +13,19 @@ export function partsInCluster(
   cluster: Cluster,
   controllerImage: pulumi.Input<string>,
   vaultAddress: string,
+  /** What the nodes need before they can run pods. */
+  images: readonly pulumi.Resource[] = [],
 ): Substrate {
   const namespace = new kubernetes.core.v1.Namespace("atc", { metadata: { name: "atc" } }, inCluster(cluster));
   const vault = new Vault(
     "vault",
     { chart: settings.vaultChart, image: settings.vaultImage, token: settings.vaultToken, address: vaultAddress },
-    inCluster(cluster),
+    inCluster(cluster, images),
   );
   const externalSecrets = new ExternalSecrets(
     "external-secrets",
     { chart: settings.externalSecretsChart, image: settings.externalSecretsImage },
-    inCluster(cluster),
+    inCluster(cluster, images),
   );
   const controller = new Controller(
     "atc",
