@@ -94,9 +94,9 @@ describe("the printed chain", () => {
       { name: "rollout", at: 1300, detail: "2 new pods" },
     ]);
     expect(lines).toEqual([
-      "  00:00:01.000       0 ms     +0 ms  Vault version written  version 5",
-      "  00:00:01.012      12 ms    +12 ms  Secret changed         default/nginx",
-      "  00:00:01.300     300 ms   +288 ms  rollout complete       2 new pods",
+      "  00:00:01.000       0 ms      +0 ms  Vault version written  version 5",
+      "  00:00:01.012      12 ms     +12 ms  Secret changed         default/nginx",
+      "  00:00:01.300     300 ms    +288 ms  rollout complete       2 new pods",
     ]);
   });
 });

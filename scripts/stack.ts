@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { parse } from "yaml";
+import { checkValue, MAX_SECRET_BYTES } from "../infra/config.ts";
 import { errors } from "./errors.ts";
 import { root } from "./paths.ts";
 import { backendDir, pulumi, pulumiOutput } from "./pulumiCli.ts";
@@ -88,6 +89,29 @@ interface StackFile {
 /** A plain value of the stack's configuration, or its default; from the files, as the engine may not be built yet. */
 export function configured(stack: string, key: string): string {
   const project = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as ProjectFile;
-  const own = parse(readFileSync(join(root, `Pulumi.${stack}.yaml`), "utf8")) as StackFile;
+  const own = readStackFile(stack);
   return String(own.config?.[`dynamic-mode:${key}`] ?? project.config?.[key]?.default ?? "");
 }
+
+/** What AES-GCM adds to a value; source: sdk/go/common/resource/config/crypt.go of pulumi/pulumi. */
+const TAG_BYTES = 16;
+
+/**
+ * Refuses a secret that is too long by the size of its encrypted form: the engine takes hours over a log filter for it,
+ * and the program, which says what is wrong, cannot even be started with it in its environment.
+ * @throws INFRA_CONFIG_INVALID
+ */
+export function checkSecretSize(stack: string): void {
+  const own = readStackFile(stack).config?.["dynamic-mode:secret"];
+  const plain = typeof own === "string" ? own : undefined;
+  const encrypted = own instanceof Object && "secure" in own ? String(own.secure).split(":").at(-1) : undefined;
+  if (plain !== undefined) checkValue("secret", plain);
+  if (encrypted === undefined) return;
+  const bytes = Buffer.from(encrypted, "base64").length - TAG_BYTES;
+  if (bytes > MAX_SECRET_BYTES) checkValue("secret", "x".repeat(bytes));
+}
+
+const readStackFile = (stack: string): StackFile => {
+  const file = join(root, `Pulumi.${stack}.yaml`);
+  return existsSync(file) ? ((parse(readFileSync(file, "utf8")) as StackFile | null) ?? {}) : {};
+};

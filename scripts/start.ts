@@ -7,7 +7,7 @@ import { run } from "./main.ts";
 import { root } from "./paths.ts";
 import { pulumiSteps } from "./pulumiCli.ts";
 import { repairStack } from "./repair.ts";
-import { chooseStack, configured, selectStack } from "./stack.ts";
+import { checkSecretSize, chooseStack, configured, selectStack } from "./stack.ts";
 import { installEngine, installLocalTools } from "./tools.ts";
 
 const READY_WITHIN_MS = 60_000;
@@ -17,7 +17,9 @@ await run(async args => {
   const times = stopwatch();
   const { stack, why } = await chooseStack(values.stack);
   console.log(`stack ${stack}: ${why}`);
-  if (configured(stack, "substrate") === "local")
+  checkSecretSize(stack);
+  const substrate = configured(stack, "substrate");
+  if (substrate === "local")
     await installLocalTools({ name: configured(stack, "clusterName"), state: `.state/${stack}` });
   else await installEngine();
   await selectStack(stack);
@@ -37,17 +39,18 @@ await run(async args => {
 
   const count = Object.values(changes).reduce((sum, changed) => sum + changed, 0);
   console.log(`\n${count === 0 ? "Nothing had to change." : "Done."} ${times.text()}`);
-  console.log(summary(stack, outputs, relative(root, kubeconfig)));
+  console.log(summary(outputs, relative(root, kubeconfig), substrate === "local" ? `.state/${stack}` : undefined));
 });
 
-function summary(stack: string, outputs: StackOutputs, kubeconfig: string): string {
+/** @param processes the state folder of the processes, where there are any */
+function summary(outputs: StackOutputs, kubeconfig: string, processes: string | undefined): string {
   return `
 What exists now
   Backend      ${outputs.backend}, Ready: its Deployment runs with the secret's value
   Vault        ${outputs.vaultAddress}/ui (token: npm run pulumi -- stack output vaultToken --show-secrets)
   controller   ${outputs.controller}/metrics
   cluster      KUBECONFIG=${kubeconfig} kubectl get backends,externalsecrets,deployments,pods${
-    stack === "local" ? `\n  processes    node local/cli.ts status --state .state/${stack}` : ""
+    processes ? `\n  processes    node local/cli.ts status --state ${processes}` : ""
   }
 
 Try next
