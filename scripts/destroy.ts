@@ -7,19 +7,22 @@ import { run } from "./main.ts";
 import { root } from "./paths.ts";
 import { pulumiSteps, stateDir } from "./pulumiCli.ts";
 import { repairStack } from "./repair.ts";
-import { checkedName, configured, configuredStacks, stackInUse } from "./stack.ts";
+import { checkedName, configured, configuredStacks, stacksInUse } from "./stack.ts";
 import { installEngine } from "./tools.ts";
 
 const execute = promisify(execFile);
 
 await run(async args => {
   const { values } = parseArgs({ args, options: { stack: { type: "string" } } });
-  const running = values.stack === undefined ? await stackInUse() : checkedName(values.stack);
-  if (running !== undefined) await destroyStack(running);
+  const asked = values.stack === undefined ? undefined : checkedName(values.stack);
+  const running = asked === undefined ? await stacksInUse() : [asked];
+  for (const stack of running) await destroyStack(stack);
   // What an interrupted create left is in no stack.
-  const leftBehind = configuredStacks().filter(stack => existsSync(join(stateDir, stack)));
+  const leftBehind = (asked === undefined ? configuredStacks() : [asked]).filter(stack =>
+    existsSync(join(stateDir, stack)),
+  );
   for (const stack of leftBehind) await sweep(stack);
-  if (running === undefined && leftBehind.length === 0) return console.log("Nothing to destroy: no stack is up.");
+  if (running.length === 0 && leftBehind.length === 0) return console.log("Nothing to destroy: no stack is up.");
   console.log("Gone: no process, no port and no cluster is left. `npm run clean` removes the built tools too.");
 });
 

@@ -53,14 +53,19 @@ export async function selectStack(stack: string): Promise<void> {
 
 /** The stack with resources: the selected one, or the only one. */
 export async function stackInUse(): Promise<string | undefined> {
+  return (await stacksInUse())[0];
+}
+
+/** All stacks with resources, the selected one first. */
+export async function stacksInUse(): Promise<string[]> {
   // On a fresh clone there is no engine yet to ask.
   const folder = backendDir();
-  if (folder && !existsSync(join(folder, ".pulumi"))) return undefined;
+  if (folder && !existsSync(join(folder, ".pulumi"))) return [];
   await installEngine();
   const { code, stdout } = await pulumi(["stack", "ls", "--json"]);
-  if (code !== 0) return undefined;
+  if (code !== 0) return [];
   const rows = (JSON.parse(stdout) as StackRow[]).filter(row => (row.resourceCount ?? 0) > 0);
-  return (rows.find(row => row.current) ?? rows[0])?.name;
+  return rows.sort((a, b) => Number(b.current) - Number(a.current)).map(row => row.name);
 }
 
 /** What the kind stack lacks on this machine, in words; undefined when nothing. */

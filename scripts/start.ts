@@ -47,7 +47,7 @@ function summary(outputs: StackOutputs, kubeconfig: string, processes: string | 
   return `
 What exists now
   Backend      ${outputs.backend}, Ready: its Deployment runs with the secret's value
-  Vault        ${outputs.vaultAddress}/ui (token: npm run pulumi -- stack output vaultToken --show-secrets)
+  Vault        ${outputs.vaultAddress} (token: npm run pulumi -- stack output vaultToken --show-secrets)
   controller   ${outputs.controller}/metrics
   cluster      KUBECONFIG=${kubeconfig} kubectl get backends,externalsecrets,deployments,pods${
     processes ? `\n  processes    node local/cli.ts status --state ${processes}` : ""
