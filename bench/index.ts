@@ -9,6 +9,7 @@ import { measureRender } from "./render.ts";
 import { measureRequests } from "./requests.ts";
 import { measureRoll, rollRows, writeSecret } from "./roll.ts";
 import { measureRestart, measureScale } from "./scale.ts";
+import { measureStack } from "./stack.ts";
 import { type Row, table } from "./stats.ts";
 import { createBackend, installAirway, namespace, startWorld, type World } from "./world.ts";
 
@@ -39,6 +40,9 @@ async function firstBackend(world: World, name: string): Promise<void> {
 }
 
 report("Flight", await measureRender(500));
+
+console.log("\nbringing up a stack of its own …");
+report("The whole system", await measureStack());
 
 console.log("\nbringing up a cluster of its own …");
 const world = await startWorld();
