@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { createClient, type KubeClient } from "../../../controller/kube/client.ts";
 import { loadConfig } from "../../../controller/kube/config.ts";
+import { isKubeError } from "../../../controller/kube/errors.ts";
 import type { KubeObject, ObjectRef } from "../../../controller/kube/object.ts";
 import { eventually } from "./eventually.ts";
 
@@ -105,11 +106,12 @@ export class World {
    * foreground deletion waits for, meets a new kind only half a minute later.
    */
   async letGo(ref: ObjectRef): Promise<void> {
-    await eventually(`${ref.kind} ${ref.name} is being deleted`, async () => {
-      const { deletionTimestamp } = (await this.get(ref)).metadata;
-      if (deletionTimestamp === undefined) throw new Error("it is not");
+    await eventually(`${ref.kind} ${ref.name} is being deleted or gone`, async () => {
+      const object = await this.client.get(ref).catch(notServed);
+      if (object === undefined) return;
+      if (object.metadata.deletionTimestamp === undefined) throw new Error("it is not");
+      await this.merge(ref, { metadata: { finalizers: null } }).catch(notServed);
     });
-    await this.merge(ref, { metadata: { finalizers: null } });
   }
 
   gone(ref: ObjectRef): Promise<void> {
@@ -206,8 +208,9 @@ export class World {
   }
 }
 
-function notServed(): undefined {
-  return undefined;
+/** With its kind, an object is gone as well. */
+function notServed(error: unknown): undefined {
+  if (!isKubeError(error, "KUBE_UNKNOWN_KIND", "KUBE_NOT_FOUND")) throw error;
 }
 
 export function conditionOf(object: KubeObject): Condition | undefined {
