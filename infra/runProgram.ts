@@ -37,7 +37,7 @@ const healthy = { generation: 1, state: "healthy", problem: "" };
 /** What the substrates' commands answer. */
 const answers = {
   probe: JSON.stringify({
-    cluster: healthy,
+    cluster: { ...healthy, createdAs: 1 },
     services: { vault: healthy, "external-secrets": healthy, controller: healthy },
     absent: { generation: 7, state: "absent", problem: "" },
     identity: "1",

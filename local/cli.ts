@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
 import { describeError } from "../lib/errors.ts";
 import { localErrors } from "./errors.ts";
-import { generationVariable, parseGeneration } from "./generation.ts";
+import { createdAsVariable, generationVariable, parseGeneration } from "./generation.ts";
 
 const usage = `node local/cli.ts COMMAND --state DIR
 
@@ -36,11 +36,13 @@ async function run(): Promise<string> {
   if (command === undefined || command === "help") return usage;
   const stateDir = (await import("./state.ts")).resolveStateDir(required("state", options.state));
   const generation = parseGeneration(process.env[generationVariable]);
+  const createdAs = parseGeneration(process.env[createdAsVariable]);
   switch ([command, command === "cluster" || command === "service" ? action : undefined].join(" ").trim()) {
     case "cluster up": {
       const { ensureCluster } = await import("./cluster.ts");
       const progress = (line: string) => console.error(line);
-      return (await ensureCluster({ stateDir, name: required("name", options.name), generation, progress })).kubeconfig;
+      const request = { stateDir, name: required("name", options.name), generation, createdAs, progress };
+      return (await ensureCluster(request)).kubeconfig;
     }
     case "cluster down":
       return (await import("./down.ts")).clusterDown(stateDir, required("name", options.name));

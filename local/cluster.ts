@@ -39,6 +39,8 @@ export interface ClusterRequest {
   readonly name: string;
   /** See generation.ts. */
   readonly generation?: number | undefined;
+  /** What Pulumi knows the cluster's data by; recorded as it is. */
+  readonly createdAs?: number | undefined;
   /** Is told what happens, one line each. */
   readonly progress?: (line: string) => void;
 }
@@ -95,7 +97,13 @@ interface Site {
   readonly progress: (line: string) => void;
 }
 
-async function ensureLocked({ stateDir, name, generation, progress = () => {} }: ClusterRequest): Promise<Cluster> {
+async function ensureLocked({
+  stateDir,
+  name,
+  generation,
+  createdAs,
+  progress = () => {},
+}: ClusterRequest): Promise<Cluster> {
   const site: Site = { stateDir, name, clusterDir: clusterDirOf(stateDir, name), progress };
   const recorded = readClusterRecord(stateDir);
   if (recorded !== undefined && recorded.name !== name) {
@@ -115,9 +123,11 @@ async function ensureLocked({ stateDir, name, generation, progress = () => {} }:
   }
   const started = await bringUp(site);
   const changed = started || !kept;
+  const counted = recordedGeneration(recorded?.generation, { asked: generation, changed });
   return writeRecord(site, {
     startCount: (kept ? recorded.startCount : 0) + (changed ? 1 : 0),
-    generation: recordedGeneration(recorded?.generation, { asked: generation, changed }),
+    generation: counted,
+    createdAs: createdAs ?? (kept ? recorded.createdAs : counted),
   });
 }
 
@@ -198,7 +208,7 @@ async function wipe(stateDir: string): Promise<void> {
   removeFile(kwok);
 }
 
-function writeRecord(site: Site, counts: Pick<ClusterRecord, "startCount" | "generation">): Cluster {
+function writeRecord(site: Site, counts: Pick<ClusterRecord, "startCount" | "generation" | "createdAs">): Cluster {
   const { stateDir, name, clusterDir } = site;
   const ports = readPorts(clusterDir);
   if (ports === undefined) throw notReady(site, ["kwokctl has no record of it"]);

@@ -10,6 +10,9 @@
 /** The Command's environment variable that carries the number to `up`. */
 export const generationVariable = "SUBSTRATE_GENERATION";
 
+/** The same for the generation with which the cluster began empty: `up` records what Pulumi knows it by. */
+export const createdAsVariable = "SUBSTRATE_CREATED_AS";
+
 /**
  * What `probe` tells.
  * @param recorded undefined when nothing is known of the part

@@ -16,8 +16,13 @@ export interface PartProbe {
   readonly problem: string;
 }
 
+export interface ClusterProbe extends PartProbe {
+  /** Stays the same as long as what etcd holds, through every repair; another one, and all of it is or will be gone. */
+  readonly createdAs: number;
+}
+
 export interface Probe {
-  readonly cluster: PartProbe;
+  readonly cluster: ClusterProbe;
   /** By name; a service that is not in here is absent. */
   readonly services: Readonly<Record<string, PartProbe>>;
   /** For services that are not in `services`. */
@@ -29,9 +34,9 @@ const answerWithinMs = 2_000;
 export async function probe(stateDir: string): Promise<Probe> {
   const supervised = lockHolder(stateDir, "supervisor") !== undefined;
   const names = recordedServices(stateDir);
-  const [cluster, ...services] = await Promise.all([
-    probeCluster(stateDir).catch(unreadable),
-    ...names.map(name => probeService(stateDir, name, supervised).catch(unreadable)),
+  const [cluster, services] = await Promise.all([
+    probeCluster(stateDir).catch(() => lost(unreadable())),
+    Promise.all(names.map(name => probeService(stateDir, name, supervised).catch(unreadable))),
   ]);
   return {
     cluster,
@@ -40,13 +45,17 @@ export async function probe(stateDir: string): Promise<Probe> {
   };
 }
 
-async function probeCluster(stateDir: string): Promise<PartProbe> {
+async function probeCluster(stateDir: string): Promise<ClusterProbe> {
   const record = readClusterRecord(stateDir);
-  if (record === undefined) return part(undefined, "");
-  if (record.clusterDir !== clusterDirOf(stateDir, record.name)) return part(record.generation, "its folder was moved");
+  if (record === undefined) return lost(part(undefined, ""));
+  const { generation, createdAs } = record;
+  if (record.clusterDir !== clusterDirOf(stateDir, record.name)) return lost(part(generation, "its folder was moved"));
   const { problems } = await inspectCluster(record, answerWithinMs);
-  return part(record.generation, problems.join(", "));
+  return { ...part(generation, problems.join(", ")), createdAs };
 }
+
+/** A cluster whose data is gone, so that what `up` makes is another one. */
+const lost = (found: PartProbe): ClusterProbe => ({ ...found, createdAs: found.generation });
 
 async function probeService(stateDir: string, name: string, supervised: boolean): Promise<PartProbe> {
   const record = readRecord(stateDir, name);

@@ -5,6 +5,7 @@ import { standInHome } from "../local/pulumi/environment.ts";
 import { installPlugins } from "../local/pulumi/install.ts";
 import type { ToolName } from "../local/tools/catalog.ts";
 import type { ReadyTool } from "../local/tools/find.ts";
+import { progressPrinter, type ToolEvent } from "../local/tools/progress.ts";
 import { ensureTools } from "../local/tools/tools.ts";
 import { root } from "./paths.ts";
 import { stateDir } from "./pulumiCli.ts";
@@ -30,12 +31,15 @@ export async function installEngine(): Promise<void> {
  * as soon as its own tools are there, while the rest is built; `pulumi up` then finds it running.
  */
 export async function installLocalTools(cluster: { readonly name: string; readonly state: string }): Promise<void> {
-  const tools = ensureTools(["pulumi", ...clusterTools, ...serviceTools]);
+  const print = progressPrinter(process.stderr);
+  let isBuilding = false;
+  const report = (event: ToolEvent) => {
+    isBuilding ||= event.kind === "plan";
+    print(event);
+  };
+  const tools = ensureTools(["pulumi", ...clusterTools, ...serviceTools], { report });
   const { pulumi, vault, "external-secrets": externalSecrets, ...ofCluster } = tools;
-  let isBuilding = true;
-  const rest = onPath({ pulumi, vault, externalSecrets }).finally(() => {
-    isBuilding = false;
-  });
+  const rest = onPath({ pulumi, vault, externalSecrets });
   rest.catch(() => undefined);
   await onPath(ofCluster);
   if (isBuilding) startCluster(cluster);

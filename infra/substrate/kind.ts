@@ -3,7 +3,7 @@ import { local } from "@pulumi/command";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../config.ts";
-import { clusterConfig, type Probe } from "../kind/cluster.ts";
+import type { Probe } from "../kind/cluster.ts";
 import { imageReference } from "../kind/image.ts";
 import { root } from "../paths.ts";
 import { partsInCluster } from "./partsInCluster.ts";
@@ -25,6 +25,10 @@ function kindCluster(settings: Settings): Cluster & { readonly lifetime: local.C
   const probed = local
     .runOutput({ command: "node infra/kind/cli.ts probe", dir: root, environment: place, logging: local.Logging.None })
     .stdout.apply(line => JSON.parse(line) as Probe);
+  // What only another cluster can have, and a cluster that is gone. The rest repairs the one that is there.
+  const identity = probed.identity.apply(identity =>
+    [settings.clusterName, settings.nodeImage, settings.vaultPort, identity].join("/"),
+  );
   const lifetime = new local.Command(
     "cluster",
     {
@@ -38,15 +42,15 @@ function kindCluster(settings: Settings): Cluster & { readonly lifetime: local.C
         IDENTITY: probed.identity,
         HEALTH: probed.health,
       },
-      // What only another cluster can have, and a cluster that is gone. The rest repairs the one that is there.
-      triggers: [settings.clusterName, settings.nodeImage, clusterConfig(settings.vaultPort), probed.identity],
+      triggers: [identity],
     },
     { deleteBeforeReplace: true, additionalSecretOutputs: ["stdout"], customTimeouts: { create: "10m" } },
   );
   const kubeconfig = pulumi.secret(lifetime.stdout);
   const provider = new kubernetes.Provider("kubernetes", {
     kubeconfig,
-    clusterIdentifier: lifetime.id,
+    // As in local.ts: known beforehand, and not the Command's id.
+    clusterIdentifier: identity,
     deleteUnreachable: true,
     enableSecretMutable: true,
     upsertExistingObjects: true,

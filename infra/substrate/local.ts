@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { local } from "@pulumi/command";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { generationVariable } from "../../local/generation.ts";
+import { createdAsVariable, generationVariable } from "../../local/generation.ts";
 import type { Probe } from "../../local/probe.ts";
 import { controllerService, externalSecretsService, vaultService } from "../../local/services.ts";
 import type { ServiceDeclaration, ServiceFacts } from "../../local/supervisor/spec.ts";
@@ -77,22 +77,29 @@ function embeddedCluster(
   state: string,
   probe: pulumi.Output<Probe>,
 ): Cluster & { readonly lifetime: local.Command } {
+  const createdAs = probe.apply(({ cluster }) => String(cluster.createdAs));
+  // A cluster that lost its data is another one, in which everything has to be made anew.
+  const identity = pulumi.interpolate`${clusterName}/${createdAs}`;
   const lifetime = new local.Command(
     "cluster",
     {
       ...command,
       create: `node local/cli.ts cluster up --name ${clusterName} --state ${state}`,
       delete: `node local/cli.ts cluster down --name ${clusterName} --state ${state}`,
-      environment: { [generationVariable]: probe.apply(({ cluster }) => String(cluster.generation)) },
-      triggers: [clusterName],
+      environment: {
+        [generationVariable]: probe.apply(({ cluster }) => String(cluster.generation)),
+        [createdAsVariable]: createdAs,
+      },
+      triggers: [identity],
     },
     { deleteBeforeReplace: true, additionalSecretOutputs: ["stdout"] },
   );
   const kubeconfig = pulumi.secret(lifetime.stdout);
   const provider = new kubernetes.Provider("kubernetes", {
     kubeconfig,
-    // Its restart on other ports is not another cluster.
-    clusterIdentifier: lifetime.id,
+    // Not the Command's id: the engine (3.259) unloads a provider that follows a Command which is deleted before it is
+    // replaced, and then cannot delete anything with it. Known beforehand, it makes previews exact, too.
+    clusterIdentifier: identity,
     deleteUnreachable: true,
     enableSecretMutable: true,
     upsertExistingObjects: true,

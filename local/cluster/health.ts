@@ -27,6 +27,8 @@ export interface ClusterRecord {
   /** How often processes of this cluster had to be started: 1 after its creation. */
   readonly startCount: number;
   readonly generation: number;
+  /** The generation with which etcd began empty: another one, and everything that was in the cluster is gone. */
+  readonly createdAs: number;
 }
 
 export interface ClusterHealth {
