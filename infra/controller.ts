@@ -22,15 +22,21 @@ const LABELS = { "app.kubernetes.io/name": "atc" };
 const watch = ["get", "list", "watch"];
 const write = ["create", "patch", "update", "delete"];
 
+const crds = { apiGroups: ["apiextensions.k8s.io"], resources: ["customresourcedefinitions"] };
+
+/** The Airways' own CRD, and those that Airways define. */
+const crdNames = (served: ControllerArgs["served"]): string[] => [
+  "airways.yoke.cd",
+  ...served.map(({ group, plural }) => `${plural}.${group}`),
+];
+
 /** In all namespaces: Airways, the CRDs they make, and the instances of the kinds they define. */
 const clusterRules = (served: ControllerArgs["served"]): Rule[] => [
   { apiGroups: ["yoke.cd"], resources: ["airways"], verbs: [...watch, "patch", "update"] },
   { apiGroups: ["yoke.cd"], resources: ["airways/status", "airways/finalizers"], verbs: ["patch", "update"] },
-  {
-    apiGroups: ["apiextensions.k8s.io"],
-    resources: ["customresourcedefinitions"],
-    verbs: [...watch, "create", "patch", "update", "delete"],
-  },
+  // RBAC cannot bind a list, a watch or a creation to names.
+  { ...crds, verbs: [...watch, "create"] },
+  { ...crds, resourceNames: crdNames(served), verbs: ["patch", "update", "delete"] },
   ...served.flatMap(({ group, plural }): Rule[] => [
     { apiGroups: [group], resources: [plural], verbs: [...watch, "patch", "update"] },
     { apiGroups: [group], resources: [`${plural}/status`, `${plural}/finalizers`], verbs: ["patch", "update"] },

@@ -9,6 +9,8 @@ const onLocal = { substrate: "local", secret: "s3cret" };
 const SECRET = "4dabf18193072939515e22adb298388d";
 const isSecret = (value: unknown): boolean => value instanceof Object && SECRET in value;
 
+type Rule = { resources: string[]; verbs: string[]; resourceNames?: string[] };
+
 const inKubernetes = ({ type }: Registered): boolean => type.startsWith("kubernetes:");
 
 /** All that a resource waits for, directly or not. */
@@ -192,12 +194,16 @@ describe("on kind", () => {
     const rulesOf = (kind: string) =>
       run.resources
         .filter(({ type }) => type === `kubernetes:rbac.authorization.k8s.io/v1:${kind}`)
-        .map(({ inputs }) => inputs as { metadata: { namespace?: string }; rules: { resources: string[] }[] });
+        .map(({ inputs }) => inputs as { metadata: { namespace?: string }; rules: Rule[] });
     expect(JSON.stringify([rulesOf("ClusterRole"), rulesOf("Role")])).not.toContain("*");
     const withSecrets = (roles: ReturnType<typeof rulesOf>) =>
       roles.filter(({ rules }) => rules.some(({ resources }) => resources.includes("secrets")));
     expect(withSecrets(rulesOf("ClusterRole"))).toEqual([]);
     expect(withSecrets(rulesOf("Role")).map(({ metadata }) => metadata.namespace)).toEqual(["default"]);
+    const changing = rulesOf("ClusterRole")
+      .flatMap(({ rules }) => rules)
+      .filter(({ resources, verbs }) => resources.includes("customresourcedefinitions") && verbs.includes("delete"));
+    expect(changing.map(({ resourceNames }) => resourceNames)).toEqual([["airways.yoke.cd", "backends.examples.com"]]);
   });
 });
 
