@@ -24,7 +24,11 @@ const { cluster, vault, externalSecrets } = substrate;
 
 const secret = new VaultSecret("demo", { vault, value: settings.secret });
 
-const store = new SecretStore("vault-backend", { namespace, vault }, inCluster(cluster, [externalSecrets]));
+const store = new SecretStore(
+  "vault-backend",
+  { namespace, vault },
+  inCluster(cluster, [externalSecrets, vault.lifetime]),
+);
 
 const airway = new Airway(
   "backends",

@@ -42,6 +42,8 @@ export class Vault extends Component implements RunningVault {
             dev: { enabled: true, devRootToken: args.token },
             // Helm waits for no StatefulSet that is updated OnDelete, the chart's default: it would be ready too early.
             updateStrategyType: "RollingUpdate",
+            // Over HTTP; the chart's own probe starts a `vault status` every five seconds.
+            readinessProbe: { path: "/v1/sys/health", port: 8200 },
             service: { type: "NodePort", nodePort: VAULT_NODE_PORT },
           },
         },
