@@ -100,6 +100,8 @@ const nameOf = (urn: string): string => urn.split("::").slice(3).join("::");
 class Protocol {
   readonly #provider: Provider;
   readonly #cancelled = new AbortController();
+  /** When the last line has arrived. */
+  #logged: Promise<unknown> = Promise.resolve();
   readonly #engine = new engineService.EngineClient(engineAddress(), credentials.createInsecure(), GRPC_OPTIONS);
 
   constructor(provider: Provider) {
@@ -272,8 +274,8 @@ class Protocol {
   #log(urn: string, severity: "info" | "warning", message: string, ephemeral: boolean): void {
     const code = { info: engineMessages.LogSeverity.INFO, warning: engineMessages.LogSeverity.WARNING }[severity];
     const line = new engineMessages.LogRequest().setSeverity(code).setMessage(message).setUrn(urn);
-    // A lost line is no reason to fail: the result carries everything that matters.
-    this.#engine.log(line.setEphemeral(ephemeral), () => {});
+    // One after the other, or the engine mixes them up. A lost line is no reason to fail: the result carries all that matters.
+    this.#logged = this.#logged.then(() => new Promise(done => this.#engine.log(line.setEphemeral(ephemeral), done)));
   }
 }
 
