@@ -48,7 +48,7 @@ function summary(outputs: StackOutputs, kubeconfig: string, processes: string | 
 What exists now
   Backend      ${outputs.backend}, Ready: its Deployment runs with the secret's value
   Vault        ${outputs.vaultAddress} (token: npm run pulumi -- stack output vaultToken --show-secrets)
-  controller   ${outputs.controller}/metrics
+  controller   ${controllerAddress(outputs.controller, kubeconfig)}
   cluster      KUBECONFIG=${kubeconfig} kubectl get backends,externalsecrets,deployments,pods${
     processes ? `\n  processes    node local/cli.ts status --state ${processes}` : ""
   }
@@ -57,6 +57,13 @@ Try next
   npm run secret -- "hello again"                        change the secret and watch the Deployment roll
   npm run pulumi -- config set replicas 3                then \`npm start\` again
   npm run destroy                                        end all of it`;
+}
+
+/** Where its metrics are; those of a pod, this machine reaches through a tunnel alone. */
+function controllerAddress(address: string, kubeconfig: string): string {
+  const [, name, namespace] = /^http:\/\/([\w-]+)\.([\w-]+)\.svc$/.exec(address) ?? [];
+  if (name === undefined) return `${address}/metrics`;
+  return `KUBECONFIG=${kubeconfig} kubectl -n ${namespace} port-forward service/${name} 9464:80, then http://127.0.0.1:9464/metrics`;
 }
 
 /** Seconds of each part. */
