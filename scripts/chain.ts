@@ -23,7 +23,7 @@ export const linkTexts: Readonly<Record<LinkName, string>> = {
   vault: "Vault version written",
   secret: "Secret changed",
   externalSecret: "ExternalSecret synced",
-  rendered: "render recorded",
+  rendered: "rendered",
   deployment: "Deployment patched",
   rollout: "rollout complete",
 };
@@ -86,7 +86,7 @@ const rules: Readonly<Record<Part, Rule>> = {
   backend(before, now, _at, found, add) {
     const roll = lastRoll(now);
     if (!found.has("secret") || roll.time === lastRoll(before).time) return;
-    add("rendered", Date.parse(roll.time), roll.cause);
+    add("rendered", Date.parse(roll.renderedAt), roll.cause);
   },
 
   deployment(before, now, at, _found, add) {
@@ -106,9 +106,9 @@ function isRolledOut(deployment: KubeObject): boolean {
   return counts.every(count => (count ?? 0) === wanted);
 }
 
-function lastRoll(backend: KubeObject): { time: string; cause: string } {
-  const roll = field(field(backend, "status")["atc"], "lastRoll") as { time?: string; cause?: string };
-  return { time: roll.time ?? "", cause: roll.cause ?? "" };
+function lastRoll(backend: KubeObject): { renderedAt: string; time: string; cause: string } {
+  const roll = field(field(backend, "status")["atc"], "lastRoll") as Partial<ReturnType<typeof lastRoll>>;
+  return { renderedAt: roll.renderedAt ?? "", time: roll.time ?? "", cause: roll.cause ?? "" };
 }
 
 const name = (object: KubeObject): string => `${object.metadata.namespace}/${object.metadata.name}`;

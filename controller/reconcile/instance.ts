@@ -93,6 +93,7 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   }
   const draft = context.index.begin(key);
   const rendered = await render(context, run.airway, instance, draft);
+  const renderedAt = new Date(context.now()).toISOString();
   const name = releaseOf(run.airway.type, instance);
   const result = await applyRelease(context, {
     ...{ key, name, spec: run.airway.spec, rendered, draft, state },
@@ -118,7 +119,7 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
     inputs: state.inputs,
     lookups: rendered.lookups,
     inventory: result.inventory,
-    lastRoll: rollOf(context, causes, result.changes) ?? state.record.lastRoll,
+    lastRoll: rollOf(context, renderedAt, causes, result.changes) ?? state.record.lastRoll,
   };
   announce(run, instance, causes, result);
   const ready: Ready =
@@ -296,9 +297,14 @@ function nextLook({ airway: { spec }, state, context }: Run): NextLook {
   return { requeueAfterMs: Math.max(1, state.lastRun + spec.fixDriftIntervalMs - context.now()) };
 }
 
-function rollOf(context: Context, causes: Cause[], changes: AppliedChange[]): ReleaseRecord["lastRoll"] {
+function rollOf(
+  context: Context,
+  renderedAt: string,
+  causes: Cause[],
+  changes: AppliedChange[],
+): ReleaseRecord["lastRoll"] {
   if (changes.length === 0) return undefined;
-  return { time: new Date(context.now()).toISOString(), cause: explain(causes, changes) };
+  return { renderedAt, time: new Date(context.now()).toISOString(), cause: explain(causes, changes) };
 }
 
 function announce(run: Run, instance: KubeObject, causes: Cause[], { changes }: ApplyResult): void {

@@ -14,7 +14,7 @@ const record: fc.Arbitrary<ReleaseRecord> = fc.record({
   inputs: word,
   lookups: fc.array(ref),
   inventory: fc.array(fc.tuple(ref, fc.nat(5)).map(([entry, stage]) => ({ ...entry, stage }))),
-  lastRoll: fc.option(fc.record({ time: word, cause: word }), { nil: undefined }),
+  lastRoll: fc.option(fc.record({ renderedAt: word, time: word, cause: word }), { nil: undefined }),
 });
 
 describe("the release record", () => {

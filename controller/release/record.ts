@@ -15,6 +15,8 @@ export interface InventoryEntry extends ObjectRef {
 }
 
 export interface Roll {
+  /** RFC 3339, when the flight had ended. */
+  readonly renderedAt: string;
   /** RFC 3339, when the change was applied. */
   readonly time: string;
   /** One sentence: which object changed, its resourceVersion, what followed. Never a value. */
@@ -44,7 +46,7 @@ export function readRecord(instance: KubeObject): ReleaseRecord {
     inventory: list(stored["inventory"])
       .map(entry => ({ ...readRef(entry), stage: typeof entry["stage"] === "number" ? entry["stage"] : 0 }))
       .filter(hasName),
-    lastRoll: text(roll["cause"]) === "" ? undefined : { time: text(roll["time"]), cause: text(roll["cause"]) },
+    lastRoll: text(roll["cause"]) === "" ? undefined : readRoll(roll),
   };
 }
 
@@ -57,6 +59,10 @@ export function writeRecord(record: ReleaseRecord): Record<string, unknown> {
     inventory: record.inventory.map(entry => ({ ...writeRef(entry), stage: entry.stage })),
     ...(record.lastRoll === undefined ? {} : { lastRoll: record.lastRoll }),
   };
+}
+
+function readRoll(roll: Record<string, unknown>): Roll {
+  return { renderedAt: text(roll["renderedAt"]), time: text(roll["time"]), cause: text(roll["cause"]) };
 }
 
 function writeRef({ apiVersion, kind, namespace, name }: ObjectRef): Record<string, string> {

@@ -48,7 +48,7 @@ describe("the main job", () => {
       "Vault version written",
       "Secret changed",
       "Deployment patched",
-      "render recorded",
+      "  rendered  ",
       "rollout complete",
     ];
     for (const link of links) expect(output).toContain(link);
