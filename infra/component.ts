@@ -10,6 +10,12 @@ export abstract class Component extends pulumi.ComponentResource {
   /** The options of each child. */
   protected readonly child: Pick<pulumi.CustomResourceOptions, "parent" | "dependsOn" | "deletedWith">;
 
+  /**
+   * The options of a Helm release. Helm cannot uninstall from a cluster that is gone, and the engine would ask for it
+   * before another cluster replaces that one: so a release ends with its cluster, or not at all.
+   */
+  protected readonly release: pulumi.CustomResourceOptions;
+
   constructor(kind: string, name: string, options: pulumi.ComponentResourceOptions) {
     super(`dynamic-mode:infra:${kind}`, name, {}, options);
     this.child = {
@@ -17,5 +23,6 @@ export abstract class Component extends pulumi.ComponentResource {
       ...(options.dependsOn && { dependsOn: options.dependsOn }),
       ...(options.deletedWith && { deletedWith: options.deletedWith }),
     };
+    this.release = { ...this.child, retainOnDelete: options.deletedWith !== undefined };
   }
 }

@@ -39,7 +39,7 @@ export class ExternalSecrets extends Component {
           },
         },
       },
-      this.child,
+      this.release,
     );
     this.registerOutputs();
   }

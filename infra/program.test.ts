@@ -171,6 +171,10 @@ describe("on kind", () => {
     expect(local["values"]).toMatchObject({ server: { image: { repository: "mirror.example/vault", tag: "2.0.4" } } });
   });
 
+  it("uninstalls no release from a cluster that goes, or is gone already", () => {
+    for (const release of ["vault", "external-secrets"]) expect(run.resource(release).retainOnDelete).toBe(true);
+  });
+
   it("makes Vault restart with its settings, and be awaited", () => {
     expect(run.resource("vault").inputs["values"]).toMatchObject({
       server: { updateStrategyType: "RollingUpdate", service: { type: "NodePort", nodePort: 30820 } },

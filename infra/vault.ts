@@ -48,7 +48,7 @@ export class Vault extends Component implements RunningVault {
           },
         },
       },
-      this.child,
+      this.release,
     );
     const answers = new local.Command(
       `${name}-answers`,

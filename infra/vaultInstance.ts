@@ -1,11 +1,11 @@
 /**
  * Prints which Vault answers at VAULT_ADDR: its `cluster_id`, which Vault's dev mode makes anew at each start and so
- * tells that everything written before is gone. Waits up to half a minute for a Vault that is starting.
+ * tells that everything written before is gone. Waits for a Vault that is starting, as after a reboot.
  */
 import { setTimeout as pause } from "node:timers/promises";
 
 const address = process.env["VAULT_ADDR"];
-const deadline = Date.now() + 30_000;
+const deadline = Date.now() + 90_000;
 
 for (;;) {
   try {
