@@ -37,6 +37,18 @@ describe("a kind cluster", () => {
     expect(tools.calls().join("\n")).toContain("--image mirror.example/kindest/node:v1.34.0");
   });
 
+  it("is made anew when its creation was killed", async () => {
+    using tools = fakeTools();
+    const spec = specOf(tools);
+    const first = await probe(spec);
+    await up(spec, first);
+    tools.forgetContainer();
+    expect(await probe(spec)).toEqual(first);
+    await up(spec, first);
+    expect(tools.calls().filter(call => call.startsWith("kind create"))).toHaveLength(2);
+    expect(await probe(spec)).toEqual(first);
+  });
+
   it("leaves nothing behind when kind fails", async () => {
     using tools = fakeTools();
     tools.breakAt("no-create");

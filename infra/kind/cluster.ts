@@ -32,7 +32,7 @@ export interface Probe {
 }
 
 interface ClusterRecord {
-  /** The node's container, which is the cluster. */
+  /** The node's container, which is the cluster; empty from the beginning of its creation to the end. */
   readonly container: string;
   readonly identity: number;
   readonly health: number;
@@ -58,14 +58,15 @@ export const clusterConfig = (vaultPort: number): string =>
 export async function up(spec: ClusterSpec, probed: Probe): Promise<string> {
   await dockerAnswers();
   await mkdir(spec.stateDir, { recursive: true });
-  if (!(await usable(spec))) await create(spec);
-  const container = (await node(spec.name))?.container ?? "";
-  const record = {
-    container,
-    identity: Number(probed.identity),
-    health: Number(probed.health),
-  } satisfies ClusterRecord;
-  await writeFile(recordPath(spec), JSON.stringify(record));
+  const keepRecord = async (container: string): Promise<void> => {
+    const record: ClusterRecord = { container, identity: Number(probed.identity), health: Number(probed.health) };
+    await writeFile(recordPath(spec), JSON.stringify(record));
+  };
+  if (!(await usable(spec))) {
+    await keepRecord("");
+    await create(spec);
+  }
+  await keepRecord((await node(spec.name))?.container ?? "");
   return await kubeconfig(spec.name);
 }
 
@@ -82,7 +83,8 @@ export async function probe(spec: Pick<ClusterSpec, "name" | "stateDir">): Promi
   const recorded = await readRecord(spec);
   if (!recorded) return { identity: "1", health: "1" };
   const found = await node(spec.name);
-  const identity = found?.container === recorded.container ? recorded.identity : recorded.identity + 1;
+  const isKnown = recorded.container === "" || found?.container === recorded.container;
+  const identity = isKnown ? recorded.identity : recorded.identity + 1;
   const health = found && !found.running ? recorded.health + 1 : recorded.health;
   return { identity: String(identity), health: String(health) };
 }
@@ -102,16 +104,22 @@ async function create(spec: ClusterSpec): Promise<void> {
 
 /**
  * Whether the cluster is there and its node ready, after starting it where it stands still. One that an interrupted
- * `up` left half made, which no record names, is removed.
+ * `up` left half made is removed, and so is one that is not ready and that no record names.
  */
 async function usable(spec: ClusterSpec): Promise<boolean> {
   const found = await node(spec.name);
   if (!found) return false;
+  const record = await readRecord(spec);
+  if (record?.container === "") return await removeHalfMade(spec);
   if (!found.running) await run("docker", ["start", found.container], { quiet: true });
-  const recorded = (await readRecord(spec))?.container === found.container;
+  const recorded = record?.container === found.container;
   const said = await nodeReady(found.container, recorded ? 180_000 : 30_000);
   if (said === undefined) return true;
   if (recorded) throw errors.KIND_START_FAILED({ name: spec.name, said });
+  return await removeHalfMade(spec);
+}
+
+async function removeHalfMade(spec: ClusterSpec): Promise<false> {
   process.stderr.write(`cluster ${spec.name} is half made; it is removed and made anew\n`);
   await down(spec);
   return false;

@@ -47,6 +47,8 @@ export interface FakeTools {
   /** Removes the cluster behind everybody's back. */
   loseCluster(): void;
   hasCluster(): boolean;
+  /** Puts the record back to where it is while kind creates. */
+  forgetContainer(): void;
   /** Takes one tool off PATH. */
   uninstall(tool: "docker" | "kind"): void;
   [Symbol.dispose](): void;
@@ -71,6 +73,10 @@ export function fakeTools(): FakeTools {
     breakAt: fault => writeFileSync(join(folder, fault), ""),
     loseCluster: () => rmSync(join(folder, "container"), { force: true }),
     hasCluster: () => existsSync(join(folder, "container")),
+    forgetContainer: () => {
+      const file = join(folder, "state", "kind.json");
+      writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), container: "" }));
+    },
     uninstall: tool => {
       rmSync(join(bin, tool));
       process.env["PATH"] = bin;
