@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** Unit tests sit beside their file and need no cluster; end-to-end tests drive the embedded cluster, one file at a time. */
+/**
+ * Unit tests sit beside their file and need no cluster. End-to-end tests drive the embedded cluster, one file at a time;
+ * those of `kind` need Docker and are run by name only.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -20,6 +23,14 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "kind",
+          include: ["test/kind/**/*.test.ts"],
+          testTimeout: 900_000,
+          hookTimeout: 120_000,
         },
       },
     ],
