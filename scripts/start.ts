@@ -21,7 +21,7 @@ await run(async args => {
   const substrate = configured(stack, "substrate");
   if (substrate === "local")
     await installLocalTools({ name: configured(stack, "clusterName"), state: `.state/${stack}` });
-  else await installEngine();
+  else await installEngine({ charts: true });
   await selectStack(stack);
   await repairStack(stack);
   times.lap("tools and stack");

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { delimiter, dirname, join } from "node:path";
 import { standInHome } from "../local/pulumi/environment.ts";
-import { installPlugins } from "../local/pulumi/install.ts";
+import { installPlugins, needsStandIns } from "../local/pulumi/install.ts";
 import type { ToolName } from "../local/tools/catalog.ts";
 import type { ReadyTool } from "../local/tools/find.ts";
 import { progressPrinter, type ToolEvent } from "../local/tools/progress.ts";
@@ -20,9 +20,9 @@ const clusterTools = [
 ] as const satisfies readonly ToolName[];
 const serviceTools = ["vault", "external-secrets"] as const satisfies readonly ToolName[];
 
-/** The Pulumi engine, on PATH, with plugins. */
-export async function installEngine(): Promise<void> {
-  await onPath(ensureTools(["pulumi"]));
+/** The Pulumi engine, on PATH, with plugins; for charts also helm, which Pulumi's own plugin has built in. */
+export async function installEngine({ charts = false } = {}): Promise<void> {
+  await onPath(ensureTools(charts && needsStandIns() ? ["pulumi", "helm"] : ["pulumi"]));
   installEnginePlugins();
 }
 
