@@ -97,6 +97,6 @@ export const errors = defineErrors({
   HELM_FAILED: {
     message: (f: { command: string; id: string; outcome: string; output: string }) =>
       `helm ${f.command} of ${f.id}: ${f.outcome}\n${f.output}`,
-    todo: "Read helm's own message above; `helm status` and `helm history` show what is there.",
+    todo: "Read helm's own message above; `kubectl get pods,events` in the namespace shows what is not ready, `helm status` what is there.",
   },
 });
