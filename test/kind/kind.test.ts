@@ -1,6 +1,6 @@
 /**
- * The kind stack for real: Docker, kind, Helm charts, pods. `npm run test:kind` needs Docker and kind on PATH, and helm
- * where Pulumi's own plugins are not; `npm run tools -- kind helm` builds the last two. Fails when one is missing.
+ * The kind stack for real: Docker, kind, Helm charts, pods. `npm run test:kind` needs Docker and kind, and fails when one
+ * does not answer; `npm run tools -- kind` builds kind.
  *
  * Without further ado, images and charts come from the internet. KIND_TEST_CONFIG names a YAML file whose entries are
  * added to the stack's configuration, to take them from elsewhere:
