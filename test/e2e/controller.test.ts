@@ -147,7 +147,7 @@ describe("an instance", () => {
     const airway = `pruners.${group}`;
     await world.airway({ kind: "Pruner", flight: echo, spec: { prune: { crds: true } } });
     await world.instance("Pruner", "kinds", { stages: [crd, widget] });
-    await world.get(world.ref(`${group}/v1`, "Widget", "widget"));
+    await eventually("the object is there", () => world.get(world.ref(`${group}/v1`, "Widget", "widget")));
     expect(await atc.metric("atc_renders_total", { airway, result: "failed" })).toBe(0);
     await world.applyInstance("Pruner", "kinds", { stages: [] });
     await world.letGo(world.ref(`${group}/v1`, "Widget", "widget"));
