@@ -44,13 +44,7 @@ describe("the main job", () => {
   it("rolls the Deployment when the secret changes, and shows the whole chain", async () => {
     const output = await stack.succeed("secret", firstSecret);
     expect(output).toMatch(/updated +SecretV2 demo/);
-    const links = [
-      "Vault version written",
-      "Secret changed",
-      "Deployment patched",
-      "  rendered  ",
-      "rollout complete",
-    ];
+    const links = ["Vault version written", "Secret changed", "Deployment patched", "  rendered  ", "rollout complete"];
     for (const link of links) expect(output).toContain(link);
     expect(output).toMatch(/Secret default\/nginx updated \(resourceVersion \d+\) → Deployment default\/nginx/);
   });
