@@ -15,6 +15,8 @@ import { startServer } from "./observe/server.ts";
 import { createController } from "./reconcile/controller.ts";
 import { statusManager } from "./reconcile/status.ts";
 
+const longestStopMs = 20_000;
+
 async function run(config: Config): Promise<void> {
   const log = createLogger({ format: config.logFormat, verbose: config.verbose });
   const metrics = createMetrics();
@@ -44,6 +46,8 @@ async function run(config: Config): Promise<void> {
 
   const stop = async (signal: string) => {
     log.info({ signal }, "stopping");
+    // An API server that does not answer must not keep the process: what is unfinished is done by the next start.
+    setTimeout(() => process.exit(1), longestStopMs).unref();
     await controller.stop();
     await events.flush();
     await sandbox.close();
