@@ -16,16 +16,9 @@ import { type ChildAction, type DesiredChild, planChild } from "../release/plan.
 import type { InventoryEntry } from "../release/record.ts";
 import type { Context, InstanceState } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
-import { describe } from "./explain.ts";
+import { type AppliedChange, describe } from "./explain.ts";
 import { removeLeaving } from "./removal.ts";
 import type { ReleaseName, Rendered } from "./render.ts";
-
-export interface AppliedChange {
-  readonly object: ObjectRef;
-  readonly why: Extract<ChildAction, { action: "apply" }>["why"];
-  /** Leaf paths of the rendered object that changed; undefined when the former render is not known. */
-  readonly paths: string[] | undefined;
-}
 
 /**
  * - `complete`: the cluster is as rendered (children may still be on their way to ready).

@@ -1,8 +1,16 @@
 /** The sentences that tell a person why something rolled. Names, paths and resourceVersions; never a value. */
 
 import type { ObjectRef } from "../kube/object.ts";
-import type { AppliedChange } from "./apply.ts";
+import type { ChildAction } from "../release/plan.ts";
 import type { Cause } from "./causes.ts";
+
+/** One object that a run changed. */
+export interface AppliedChange {
+  readonly object: ObjectRef;
+  readonly why: Extract<ChildAction, { action: "apply" }>["why"];
+  /** Leaf paths of the rendered object that changed; undefined when the former render is not known. */
+  readonly paths: string[] | undefined;
+}
 
 /** How many paths and objects a sentence names before it counts the rest. */
 const named = 3;
