@@ -1,4 +1,4 @@
-/** Stand-in for pulumi-resource-vault: the kv, mount, policy and kubernetes auth resources of vault-resources.ts. */
+/** Stand-in for pulumi-resource-vault: the resource of vault-resources.ts. */
 import { readFileSync } from "node:fs";
 import sdk from "@pulumi/vault/package.json" with { type: "json" };
 import { describeError } from "../../lib/errors.ts";
@@ -47,11 +47,7 @@ function check(resource: VaultResource, inputs: Properties, context: CheckContex
     return { failures: unsupported.map(input => ({ property: input, reason: describeError(failure(input)) })) };
   }
   const named = resource.autonamed && inputs.name === undefined;
-  return {
-    ...resource.defaults,
-    ...inputs,
-    ...(named ? { name: context.olds.name ?? context.proposedName } : {}),
-  };
+  return { ...inputs, ...(named ? { name: context.olds.name ?? context.proposedName } : {}) };
 }
 
 /** Without the part of the address that the program left to a default. */
@@ -59,19 +55,17 @@ const asGiven = (live: Properties, inputs: Properties): Properties =>
   Object.fromEntries(Object.entries(live).filter(([name]) => inputs[name] !== undefined));
 
 function adapt(resource: VaultResource): Resource {
-  const { address, replaceOn = [], computed = [], secret = [] } = resource;
+  const { address, computed = [], secret = [] } = resource;
   return {
     timeoutSeconds: () => TIMEOUT_SECONDS,
     check: (inputs, context) => check(resource, inputs, context),
-    replaces: path => [...address, ...replaceOn].includes(String(path[0])),
+    replaces: path => address.includes(String(path[0])),
     // Two of one address cannot exist, and deleting the old one last would delete the new one.
-    deleteBeforeReplace: (olds, news) => resource.id({ ...resource.defaults, ...olds }) === resource.id(news),
+    deleteBeforeReplace: (olds, news) => resource.id(olds) === resource.id(news),
     secretOutputs: () => secret,
 
-    preview(inputs, state) {
-      const unknown = Object.fromEntries(
-        computed.map(name => [name, name === "accessor" ? (state?.accessor ?? UNKNOWN) : UNKNOWN]),
-      );
+    preview(inputs) {
+      const unknown = Object.fromEntries(computed.map(name => [name, UNKNOWN]));
       const outputs = outputsOf(resource, inputs, unknown);
       if (!hasUnknownAddress(resource, inputs)) return outputs;
       const derived = Object.keys(resource.derived?.(inputs) ?? {});
@@ -79,12 +73,12 @@ function adapt(resource: VaultResource): Resource {
     },
 
     async create(inputs, context) {
-      const answered = await resource.write(bind(context), inputs, undefined);
+      const answered = await resource.write(bind(context), inputs);
       return { id: resource.id(inputs), outputs: outputsOf(resource, inputs, answered) };
     },
 
-    async update(_id, inputs, state, context) {
-      return outputsOf(resource, inputs, await resource.write(bind(context), inputs, state));
+    async update(_id, inputs, _state, context) {
+      return outputsOf(resource, inputs, await resource.write(bind(context), inputs));
     },
 
     async read(id, state, inputs, context) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Call, fields, liveInputs, type VaultResource, vaultResources } from "./vault-resources.ts";
+import { type Call, type VaultResource, vaultResources } from "./vault-resources.ts";
 import type { Properties } from "./wire.ts";
 
 function resource(type: string): VaultResource {
@@ -35,14 +35,14 @@ describe("a kv secret", () => {
   it("is one write of the whole document", async () => {
     const { call, asked } = recorder({ "POST kv/data/a": { version: 3 } });
     const inputs = { mount: "kv", name: "a", dataJson: '{"hello":"world","n":1}', cas: 2 };
-    const computed = await secret.write(call, inputs, undefined);
+    const computed = await secret.write(call, inputs);
     expect(asked).toEqual([["POST", "kv/data/a", { data: { hello: "world", n: 1 }, options: { cas: 2 } }]]);
     expect(computed).toEqual({ data: { hello: "world", n: "1" }, metadata: { version: "3" } });
   });
 
   it.each(["not json", "[1]", '"text"'])("refuses %j without showing it", async dataJson => {
     const { call } = recorder({});
-    const writing = secret.write(call, { mount: "kv", name: "a", dataJson }, undefined);
+    const writing = secret.write(call, { mount: "kv", name: "a", dataJson });
     await expect(writing).rejects.toMatchObject({
       code: "VAULT_DATA_INVALID",
       message: expect.not.stringContaining(dataJson),
@@ -50,7 +50,7 @@ describe("a kv secret", () => {
   });
 
   it("says which mount is missing", async () => {
-    const writing = secret.write(recorder({}).call, { mount: "kv", name: "a", dataJson: "{}" }, undefined);
+    const writing = secret.write(recorder({}).call, { mount: "kv", name: "a", dataJson: "{}" });
     await expect(writing).rejects.toMatchObject({ code: "VAULT_MOUNT_MISSING" });
   });
 
@@ -76,53 +76,4 @@ describe("a kv secret", () => {
     await secret.remove(call, { mount: "kv", name: "a", deleteAllVersions });
     expect(asked).toEqual([["DELETE", `kv/${kind}/a`, undefined]]);
   });
-});
-
-describe("a mount", () => {
-  const mount = resource("vault:index/mount:Mount");
-
-  it("is created with its type, and later only tuned", async () => {
-    const { call, asked } = recorder({ "GET sys/mounts": { "demo/": { accessor: "kv_1" } } });
-    const inputs = { path: "demo", type: "kv", options: { version: "2" }, maxLeaseTtlSeconds: 60 };
-    expect(await mount.write(call, inputs, undefined)).toEqual({ accessor: "kv_1" });
-    await mount.write(call, { path: "demo", type: "kv" }, { ...inputs, description: "old" });
-    expect(asked.filter(([method]) => method === "POST")).toEqual([
-      ["POST", "sys/mounts/demo", { type: "kv", options: { version: "2" }, config: { max_lease_ttl: "60s" } }],
-      ["POST", "sys/mounts/demo/tune", { description: "", options: {} }],
-    ]);
-  });
-
-  it("of an auth method has the type for a path", () => {
-    expect(resource("vault:index/authBackend:AuthBackend").id({ type: "kubernetes" })).toBe("kubernetes");
-  });
-});
-
-describe("fields of the API", () => {
-  const names = ["boundServiceAccountNames", "tokenTtl", "audience"];
-
-  it("are spelled with underscores, and emptied when the program drops them", () => {
-    const olds = { boundServiceAccountNames: ["a"], tokenTtl: 600, audience: "vault", other: 1 };
-    expect(fields(names, { tokenTtl: 60 }, olds)).toEqual({
-      bound_service_account_names: [],
-      token_ttl: 60,
-      audience: "",
-    });
-  });
-
-  it("are read back as far as the program set them, or all that are not empty", () => {
-    const live = { bound_service_account_names: ["b"], token_ttl: 0, audience: "vault" };
-    expect(liveInputs(names, live, { boundServiceAccountNames: ["a"] })).toEqual({ boundServiceAccountNames: ["b"] });
-    expect(liveInputs(names, live, {})).toEqual({ boundServiceAccountNames: ["b"], audience: "vault" });
-    expect(liveInputs(["tokenReviewerJwt"], {}, { tokenReviewerJwt: "kept" })).toEqual({ tokenReviewerJwt: "kept" });
-  });
-});
-
-it.each([
-  ["vault:kubernetes/authBackendConfig:AuthBackendConfig", { backend: "k8s/one" }],
-  ["vault:kubernetes/authBackendRole:AuthBackendRole", { backend: "k8s", roleName: "eso" }],
-  ["vault:index/policy:Policy", { name: "eso" }],
-  ["vault:index/mount:Mount", { path: "a/b" }],
-])("%s is found again by its id", (type, address) => {
-  const found = resource(type);
-  expect(found.parseId(found.id(address))).toEqual(address);
 });
