@@ -45,7 +45,8 @@ export function kwokctlConfig(tool: (name: string) => string): unknown {
       // none (a laptop on a train): it may not announce a loopback address as an endpoint.
       extra("kube-apiserver", { "advertise-address": "127.0.0.1", "endpoint-reconciler-type": "none" }),
       // There is one of each. With leader election a killed one would wait 15 s for its own lease to run out.
-      extra("kube-controller-manager", { "leader-elect": "false" }),
+      // Its defaults, 20 requests a second, spare an API server that many share; here a thousand Deployments would wait minutes.
+      extra("kube-controller-manager", { "leader-elect": "false", "kube-api-qps": "300", "kube-api-burst": "600" }),
       extra("kube-scheduler", { "leader-elect": "false" }),
     ],
   };
