@@ -114,7 +114,7 @@ function textOf(secret: KubeObject): string {
 }
 
 /** As large as the Deployment that the flight renders, so that both applies cost the same. */
-function bareRoll(model: KubeObject, name: string, value: string): KubeObject {
+export function bareRoll(model: KubeObject, name: string, value: string): KubeObject {
   const spec = structuredClone(model["spec"]) as {
     selector: { matchLabels: Record<string, string> };
     template: { metadata: { labels: Record<string, string>; annotations?: Record<string, string> } };
