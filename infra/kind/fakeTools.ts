@@ -6,12 +6,12 @@ import { delimiter, join } from "node:path";
 const docker = `#!/bin/sh
 echo "docker $*" >>"$FAKE/calls"
 case "$1" in
-  version) [ -e "$FAKE/no-docker" ] && { echo "Cannot connect to the Docker daemon" >&2; exit 1; }; echo 29.0.0 ;;
+  version) [ -e "$FAKE/no-docker" ] && { echo "Cannot connect to the Docker daemon" >&2; exit 1; }; case "$*" in *Arch*) echo linux/amd64 ;; *) echo 29.0.0 ;; esac ;;
   inspect) [ -e "$FAKE/container" ] || { echo "no such container" >&2; exit 1; }; echo "$(cat "$FAKE/container") $([ -e "$FAKE/stopped" ] && echo false || echo true)" ;;
   start) rm -f "$FAKE/stopped" ;;
   exec) [ -e "$FAKE/not-ready" ] && { echo "timed out waiting for the condition" >&2; exit 1; }; exit 0 ;;
   build) [ -e "$FAKE/no-build" ] && { echo "manifest for base not found" >&2; exit 1; }; exit 0 ;;
-  save) [ -e "$FAKE/no-save" ] && { echo "no such image" >&2; exit 1; }; : >"$3" ;;
+  save) [ -e "$FAKE/no-save" ] && { echo "no such image" >&2; exit 1; }; : >"$5" ;;
 esac
 `;
 

@@ -15,10 +15,11 @@ describe("the controller's image", () => {
     expect(tools.calls()).toEqual(["kind load docker-image dynamic-mode-controller:1 --name demo"]);
   });
 
-  it("is loaded as an archive where Docker's image store makes the direct way fail", async () => {
+  it("is loaded as an archive of one platform where Docker's image store makes the direct way fail", async () => {
     using tools = fakeTools();
     tools.breakAt("no-load");
     await load(["dynamic-mode-controller:1"], "demo");
+    expect(tools.calls()).toContainEqual(expect.stringMatching(/^docker save --platform linux\/amd64 /));
     expect(tools.calls().at(-1)).toMatch(/^kind load image-archive \S+image.tar --name demo$/);
   });
 

@@ -44,8 +44,9 @@ export async function load(images: readonly string[], name: string): Promise<voi
   const folder = await mkdtemp(join(tmpdir(), "dynamic-mode-image-"));
   try {
     const archive = join(folder, "image.tar");
-    const saved = await run("docker", ["save", "--output", archive, ...images]);
-    if (!saved.ok) throw errors.KIND_LOAD_FAILED({ images, name, said: saved.said });
+    const platform = await run("docker", ["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"], { quiet: true });
+    const saved = await run("docker", ["save", "--platform", platform.stdout.trim(), "--output", archive, ...images]);
+    if (!saved.ok) throw errors.KIND_LOAD_FAILED({ images, name, said: `${direct.said}\n${saved.said}` });
     const loaded = await run("kind", ["load", "image-archive", archive, "--name", name]);
     if (!loaded.ok) throw errors.KIND_LOAD_FAILED({ images, name, said: `${direct.said}\n${loaded.said}` });
   } finally {
