@@ -27,6 +27,8 @@ import { freePort, KindCluster, type Pod, requireDockerAndKind } from "./machine
 const root = resolve(import.meta.dirname, "../..");
 const stack = "kind-test";
 const stackFile = join(root, `Pulumi.${stack}.yaml`);
+const stateFile = join(root, ".state/pulumi/.pulumi/stacks/dynamic-mode", `${stack}.json`);
+const vaultToken = "kind-test-root-token";
 const cluster = new KindCluster(stack);
 
 interface Run {
@@ -71,7 +73,7 @@ function podsWith(value: string): Promise<Pod[]> {
 async function writeStackFile(): Promise<void> {
   const given = process.env["KIND_TEST_CONFIG"];
   const extra = given ? (parse(readFileSync(resolve(root, given), "utf8")) as Record<string, unknown>) : {};
-  const config = { substrate: "kind", clusterName: stack, vaultPort: await freePort(), ...extra };
+  const config = { substrate: "kind", clusterName: stack, vaultPort: await freePort(), vaultToken, ...extra };
   const entries = Object.entries(config).map(([key, value]) => [`dynamic-mode:${key}`, value]);
   writeFileSync(stackFile, stringify({ config: Object.fromEntries(entries) }));
 }
@@ -118,6 +120,13 @@ describe("the stack on kind", () => {
       expect(output).toContain(link);
     const after = await podsWith("hello pods");
     for (const { uid } of before) expect(after.map(pod => pod.uid)).not.toContain(uid);
+  });
+
+  it("stores no secret that can be read", () => {
+    const state = readFileSync(stateFile, "utf8");
+    expect(state).toContain("ciphertext");
+    for (const text of [vaultToken, "hello pods", "client-key-data", "PRIVATE KEY"])
+      for (const spelling of [text, Buffer.from(text).toString("base64")]) expect(state).not.toContain(spelling);
   });
 
   it("gives the controller no more rights than it needs", async () => {
