@@ -9,7 +9,7 @@ export const localErrors = defineErrors({
   LOCAL_PORT_TAKEN: {
     message: (f: { what: string; port: number; owner: string | undefined }) =>
       `${f.what} cannot listen on 127.0.0.1:${f.port}: the port is taken${f.owner === undefined ? "" : ` by ${f.owner}`}`,
-    todo: "Stop the process that owns the port, or configure another port.",
+    todo: "Stop the process that owns the port, or choose another; for Vault `npm run pulumi -- config set vaultPort 0`, where 0 takes a free one.",
   },
   LOCAL_PORT_REFUSED: {
     message: (f: { what: string; port: number; reason: string }) =>

@@ -1,4 +1,4 @@
-/** The table of `node local/cli.ts status`. */
+/** The table of `npm run status` and `node local/cli.ts status`. */
 import { join } from "node:path";
 import { clusterDirOf, components, readClusterRecord, runningComponents } from "./cluster/health.ts";
 import { lockHolder } from "./lock.ts";

@@ -6,6 +6,10 @@ export const errors = defineErrors({
     message: (f: { problem: string; usage: string }) => `${f.problem}\nusage: ${f.usage}`,
     todo: "Run it again as the usage line says.",
   },
+  SCRIPT_ARGUMENTS: {
+    message: (f: { problem: string }) => f.problem,
+    todo: "README.md lists every command; a value that begins with - goes behind --: `npm run secret -- -- -value`.",
+  },
   STACK_UNKNOWN: {
     message: (f: { stack: string; known: readonly string[] }) =>
       `there is no Pulumi.${f.stack}.yaml; stacks with settings: ${f.known.join(", ")}`,

@@ -1,6 +1,7 @@
 /** `npm start`: from a clone to a running system; again, to what has changed or broken since. */
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
+import { checkValue } from "../infra/config.ts";
 import { backendReady, backendRef, clientOf, type StackOutputs, stackOutputs, writeKubeconfig } from "./cluster.ts";
 import { errors } from "./errors.ts";
 import { run } from "./main.ts";
@@ -18,7 +19,8 @@ await run(async args => {
   const { stack, why } = await chooseStack(values.stack);
   console.log(`stack ${stack}: ${why}`);
   checkSecretSize(stack);
-  const substrate = configured(stack, "substrate");
+  // The program checks all settings; this one decides which tools are built before it runs.
+  const substrate = checkValue("substrate", configured(stack, "substrate"));
   if (substrate === "local")
     await installLocalTools({ name: configured(stack, "clusterName"), state: `.state/${stack}` });
   else await installEngine({ charts: true });
@@ -39,23 +41,21 @@ await run(async args => {
 
   const count = Object.values(changes).reduce((sum, changed) => sum + changed, 0);
   console.log(`\n${count === 0 ? "Nothing had to change." : "Done."} ${times.text()}`);
-  console.log(summary(outputs, relative(root, kubeconfig), substrate === "local" ? `.state/${stack}` : undefined));
+  console.log(summary(outputs, relative(root, kubeconfig)));
 });
 
-/** @param processes the state folder of the processes, where there are any */
-function summary(outputs: StackOutputs, kubeconfig: string, processes: string | undefined): string {
+function summary(outputs: StackOutputs, kubeconfig: string): string {
   return `
 What exists now
   Backend      ${outputs.backend}, Ready: its Deployment runs with the secret's value
   Vault        ${outputs.vaultAddress} (token: npm run pulumi -- stack output vaultToken --show-secrets)
   controller   ${controllerAddress(outputs.controller, kubeconfig)}
-  cluster      KUBECONFIG=${kubeconfig} kubectl get backends,externalsecrets,deployments,pods${
-    processes ? `\n  processes    node local/cli.ts status --state ${processes}` : ""
-  }
+  cluster      KUBECONFIG=${kubeconfig} kubectl get backends,externalsecrets,deployments,pods
 
 Try next
   npm run secret -- "hello again"                        change the secret and watch the Deployment roll
   npm run pulumi -- config set replicas 3                then \`npm start\` again
+  npm run status                                         what runs, and where its logs are
   npm run destroy                                        end all of it`;
 }
 

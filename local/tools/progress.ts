@@ -37,7 +37,7 @@ export function describeEvent(event: ToolEvent): string {
     case "refused":
       return `${event.tool.path} is ${event.tool.said}; wanted is ${event.wanted}`;
     case "plan":
-      return `building ${event.names.length} tools from source, once: about ${minutes(event.estimateMs)} on this machine, less with a warm Go cache`;
+      return `building ${event.names.length === 1 ? "one tool" : `${event.names.length} tools`} from source, once: about ${minutes(event.estimateMs)} on this machine, less with a warm Go cache`;
     case "running":
       return `building ${event.steps.map(step => `${place(step)} ${formatDuration(step.elapsedMs)}`).join(", ")}`;
     case "built":
