@@ -66,6 +66,16 @@ describe("the chain", () => {
     expect(chain.missing()).toEqual([]);
   });
 
+  it("has the Secret change before what was rendered from it, when its event comes late", () => {
+    const chain = chainFromRest();
+    chain.see("secret", secret("new"), 1070);
+    chain.see("backend", backend("1970-01-01T00:00:01.040Z"), 1075);
+    expect(chain.links().map(({ name, at }) => [name, at])).toEqual([
+      ["secret", 1040],
+      ["rendered", 1040],
+    ]);
+  });
+
   it("counts version 1 of a Vault that lost its data", () => {
     const chain = chainFromRest();
     chain.seeVault(1, 1000);

@@ -54,9 +54,12 @@ export class Chain {
     rules[part](before, object, at, this.found, (...link) => this.add(...link));
   }
 
-  /** In the order in which they happened. */
+  /** In the order in which they happened. What was rendered from the Secret tells that it had changed by then. */
   links(): Link[] {
-    return [...this.found.values()].sort((a, b) => a.at - b.at);
+    const rendered = this.found.get("rendered")?.at ?? Number.POSITIVE_INFINITY;
+    return [...this.found.values()]
+      .map(link => (link.name === "secret" ? { ...link, at: Math.min(link.at, rendered) } : link))
+      .sort((a, b) => a.at - b.at);
   }
 
   missing(): LinkName[] {
