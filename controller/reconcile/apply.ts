@@ -216,11 +216,15 @@ async function applyChild(
   const lock = action.lock === undefined ? {} : { resourceVersion: action.lock, uid };
   const body = { ...child.object, metadata: { ...child.object.metadata, ...lock } };
   try {
+    let created = false;
     const object = await context.tracker.write(child.key, input.key, async () => {
       const applied = await context.client.apply(body, { fieldManager, force: action.force });
+      created = applied.created;
       return applied.object;
     });
     const resourceVersion = object.metadata.resourceVersion ?? "";
+    // Somebody made it in between with other fields than ours: the answer holds what the flight has not seen.
+    if (isNew && !created && seen.has(child.key)) return { result: "stale" };
     if (seen.has(child.key)) seen.set(child.key, resourceVersion);
     const leaves = leavesOf(child.object);
     const former = input.state.applied.get(child.key);
@@ -231,7 +235,9 @@ async function applyChild(
     const paths = former === undefined ? undefined : changedLeaves(former.leaves, leaves);
     return { result: "done", change: { object: refOf(child.object), why: action.why, paths } };
   } catch (error) {
-    if (!isKubeError(error, "KUBE_CONFLICT", "KUBE_FIELD_CONFLICT")) throw error;
+    // Where any version would do, a conflict tells nothing of the inputs.
+    const conditional = action.lock !== undefined || !action.force;
+    if (!conditional || !isKubeError(error, "KUBE_CONFLICT", "KUBE_FIELD_CONFLICT")) throw error;
     context.metrics.applies.inc({ result: "conflict" });
     return { result: "stale" };
   }

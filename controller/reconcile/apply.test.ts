@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import { DependencyIndex } from "../dynamic/dependencyIndex.ts";
+import { Tracker } from "../dynamic/tracker.ts";
+import { answerError, isKubeError } from "../kube/errors.ts";
+import type { KubeObject, ObjectRef } from "../kube/object.ts";
+import { createMetrics } from "../observe/metrics.ts";
+import { factsOf, type ObjectFacts } from "../release/facts.ts";
+import { emptyRecord } from "../release/record.ts";
+import { applyRelease } from "./apply.ts";
+import type { Context, InstanceState } from "./context.ts";
+
+const child: KubeObject = { apiVersion: "v1", kind: "Secret", metadata: { name: "a", namespace: "ns" }, data: {} };
+const key = "v1|Secret|ns|a";
+const type = { group: "", version: "v1", apiVersion: "v1", kind: "Secret", plural: "secrets", namespaced: true };
+
+/** One render of one Secret against an API server whose answer to the apply the test gives. */
+async function applyOne(options: {
+  live?: KubeObject;
+  seen?: string;
+  answer: () => { object: KubeObject; created: boolean };
+}) {
+  const tracker = new Tracker<ObjectFacts>({
+    openReflector: ({ handler }) =>
+      ({
+        start: () => handler.replace(options.live === undefined ? [] : [options.live], "10"),
+        stop: async () => undefined,
+      }) as never,
+    get: async () => options.live,
+    describe: factsOf,
+    changed: () => undefined,
+  });
+  const index = new DependencyIndex();
+  const client = { discovery: { resolve: async () => type }, apply: async () => options.answer() };
+  const context = { client, tracker, index, metrics: createMetrics() } as unknown as Context;
+  const state: InstanceState = { record: emptyRecord, inputs: "", applied: new Map(), lastRun: 0 };
+  const seen = new Map(options.seen === undefined ? [] : [[key, options.seen]]);
+  const lookups: ObjectRef[] = [];
+  return applyRelease(context, {
+    key: "instance|x|ns|a",
+    name: { release: "r", namespace: "ns", owner: "ns/r" },
+    spec: { prune: { crds: false, namespaces: false } } as never,
+    rendered: { stages: [[child]], seen, lookups, unknownKinds: false, redact: text => text },
+    draft: index.begin("instance|x|ns|a"),
+    state,
+    recordIntent: async () => true,
+  });
+}
+
+function answered(resourceVersion: string, created: boolean) {
+  return { object: { ...child, metadata: { ...child.metadata, uid: "u", resourceVersion } }, created };
+}
+
+function conflict(): never {
+  throw answerError({ method: "PATCH", path: "/x" }, { status: 409, body: "" });
+}
+
+describe("applyRelease", () => {
+  it("makes what is missing", async () => {
+    const { outcome, changes } = await applyOne({ seen: "", answer: () => answered("11", true) });
+    expect(outcome).toBe("complete");
+    expect(changes).toMatchObject([{ why: "missing" }]);
+  });
+
+  it("renders again when somebody made the object that the flight had not found, and the two did not collide", async () => {
+    const { outcome } = await applyOne({ seen: "", answer: () => answered("12", false) });
+    expect(outcome).toBe("stale");
+  });
+
+  it("takes a conflict for a newer input where it asked for a certain version", async () => {
+    const live = { ...child, metadata: { ...child.metadata, uid: "u", resourceVersion: "9" } };
+    expect(await applyOne({ live, seen: "9", answer: conflict })).toMatchObject({ outcome: "stale" });
+  });
+
+  it("fails, and so waits longer each time, when a write that asked for no version is called a conflict", async () => {
+    const annotations = { "instance.atc.yoke.cd/release": "r", "instance.atc.yoke.cd/namespace": "ns" };
+    const live = { ...child, metadata: { ...child.metadata, annotations, uid: "u", resourceVersion: "9" } };
+    await expect(applyOne({ live, answer: conflict })).rejects.toSatisfy(error => isKubeError(error, "KUBE_CONFLICT"));
+  });
+});
