@@ -75,7 +75,8 @@ export class ActiveAirway {
 
   /** Takes in the answer of a write of ours, so that the next run does not work on an older state. */
   observe(object: KubeObject): void {
-    this.#upsert(object);
+    // The answer may come after the news that the instance is gone.
+    if (this.get(this.keyOf(object))?.metadata.uid === object.metadata.uid) this.#upsert(object);
   }
 
   #replace(objects: KubeObject[]): void {

@@ -277,6 +277,8 @@ async function forgetAirway(context: AirwayContext, name: string): Promise<NextL
 
 async function tell(context: AirwayContext, airway: KubeObject, ready: Ready): Promise<void> {
   const newest = context.airwayObjects.get(airway.metadata.name) ?? airway;
+  // Another one of the same name: what is told is not about it.
+  if (newest.metadata.uid !== airway.metadata.uid) return;
   const { generation } = airway.metadata;
   const metadata = { ...newest.metadata, ...(generation === undefined ? {} : { generation }) };
   await writeStatus(context, { ...newest, metadata }, ready);

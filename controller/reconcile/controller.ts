@@ -22,7 +22,7 @@ import { factsOf, type ObjectFacts, sameReadiness, sameShape } from "../release/
 import type { ActiveAirway, InstanceChange } from "./activeAirway.ts";
 import { type AirwayContext, reconcileAirway } from "./airway.ts";
 import { CauseBook } from "./causes.ts";
-import { type NextLook, reconcileInstance, restoreInstance } from "./instance.ts";
+import { forgetInstance, type NextLook, reconcileInstance, restoreInstance } from "./instance.ts";
 import { airwayKey, parseKey } from "./keys.ts";
 import { statusManager } from "./status.ts";
 
@@ -265,10 +265,7 @@ async function processKey(context: AirwayContext, key: string): Promise<NextLook
   try {
     if (target.type === "airway") return await reconcileAirway(context, target.airway);
     const airway = context.airways.get(target.airway);
-    if (airway !== undefined) return await reconcileInstance(context, airway, key);
-    context.states.delete(key);
-    for (const orphan of context.index.forget(key)) context.tracker.untrack(orphan);
-    return {};
+    return await (airway === undefined ? forgetInstance(context, key) : reconcileInstance(context, airway, key));
   } catch (error) {
     const code = error instanceof CodedError ? error.code : "UNKNOWN";
     context.metrics.reconcileErrors.inc({ loop: target.type, code });

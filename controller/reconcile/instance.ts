@@ -36,8 +36,16 @@ export async function reconcileInstance(context: Context, airway: ActiveAirway, 
   if (listed === undefined) return forgetInstance(context, key);
   const state = await restoreInstance(context, key, listed);
   const instance = airway.get(key);
-  if (instance === undefined) return forgetInstance(context, key);
-  if (instance.metadata.deletionTimestamp !== undefined) return terminate(context, airway, key, instance, state);
+  // Gone, or another one of the same name: its event leads here again.
+  if (instance === undefined || !isSame(instance, listed)) return {};
+  if (instance.metadata.deletionTimestamp !== undefined) {
+    try {
+      return await terminate(context, airway, key, instance, state);
+    } catch (error) {
+      await tellFailure(context, airway, instance, state, { error, reason: "Terminating", action: "Delete" });
+      throw error;
+    }
+  }
   const { spec, flight } = airway;
   if (spec === undefined || flight === undefined) {
     const { message, code } = reconcileErrors.FLIGHT_NOT_LOADED({ airway: airway.name });
@@ -64,13 +72,28 @@ export async function reconcileInstance(context: Context, airway: ActiveAirway, 
   } catch (error) {
     context.causes.giveBack(key, causes);
     context.metrics.renders.inc({ airway: airway.name, result: "failed" });
-    const message = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
-    if (!isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED")) {
-      await tell(context, airway, instance, { status: "False", reason: "Error", message }, state.record);
-      context.events.record(instance, { type: "Warning", reason: "Error", action: "Render", note: message });
-    }
+    await tellFailure(context, airway, instance, state, { error, reason: "Error", action: "Render" });
     throw error;
   }
+}
+
+/** Status and Event; nothing of an API server in trouble, whom a write would not reach. */
+async function tellFailure(
+  context: Context,
+  airway: ActiveAirway,
+  instance: KubeObject,
+  state: InstanceState,
+  { error, reason, action }: { error: unknown; reason: "Error" | "Terminating"; action: "Render" | "Delete" },
+): Promise<void> {
+  if (isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED")) return;
+  const message = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
+  context.events.record(instance, { type: "Warning", reason: "Error", action, note: message });
+  await tell(context, airway, instance, { status: "False", reason, message }, state.record);
+}
+
+/** Not another object of the same name. */
+function isSame(a: KubeObject, b: KubeObject): boolean {
+  return a.metadata.uid === b.metadata.uid;
 }
 
 interface Run {
@@ -87,7 +110,8 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   // Both of one moment, and before the render: a later change leaves a digest that does not match, hence another run.
   const instance = active.get(key);
   const input = active.inputOf(key);
-  if (!adopted || instance === undefined || instance.metadata.deletionTimestamp !== undefined) {
+  const usable = instance !== undefined && isSame(instance, found) && instance.metadata.deletionTimestamp === undefined;
+  if (!adopted || !usable) {
     context.causes.giveBack(key, causes);
     return { requeueAfterMs: staleRetryMs };
   }
@@ -149,7 +173,9 @@ export function restoreInstance(context: Context, key: string, instance: KubeObj
   const present = context.states.get(key) ?? restore(context, key, readRecord(instance));
   context.states.set(key, present);
   // Awaited by the instance's run, which tells; a run that never comes needs no answer.
-  present.catch(() => context.states.delete(key));
+  present.catch(() => {
+    if (context.states.get(key) === present) context.states.delete(key);
+  });
   return present;
 }
 
@@ -207,7 +233,7 @@ async function recordIntent(run: Run, instance: KubeObject, inventory: readonly 
   return tell(context, active, instance, { status: "False", reason: "InProgress", message }, state.record);
 }
 
-/** False when the instance is gone. */
+/** False when the instance is gone, or another one has its name. */
 async function tell(
   context: Context,
   airway: ActiveAirway,
@@ -217,6 +243,7 @@ async function tell(
 ): Promise<boolean> {
   // The newest state decides what would change; the generation that was reconciled is the given one's.
   const newest = airway.get(airway.keyOf(instance)) ?? instance;
+  if (!isSame(newest, instance)) return false;
   const { generation } = instance.metadata;
   const metadata = { ...newest.metadata, ...(generation === undefined ? {} : { generation }) };
   const written = await writeStatus(context, { ...newest, metadata }, ready, record);
@@ -346,7 +373,13 @@ async function terminate(
   return done ? {} : { requeueAfterMs: staleRetryMs };
 }
 
-function forgetInstance(context: Context, key: string): NextLook {
+/** When the instance or its Airway is gone. */
+export async function forgetInstance(context: Context, key: string): Promise<NextLook> {
+  const state = context.states.get(key);
+  // What a restoration under way adds would stay for ever.
+  await state?.catch(() => undefined);
+  // One of the same name came meanwhile.
+  if (context.states.has(key) && context.states.get(key) !== state) return {};
   context.states.delete(key);
   context.causes.forget(key);
   forgetDependencies(context, key);

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import type { KubeObject } from "../kube/object.ts";
+import type { ReflectorHandler } from "../kube/reflector.ts";
+import { ActiveAirway } from "./activeAirway.ts";
+
+const key = "instance|things.x|ns|a";
+
+function setUp() {
+  const changes: string[] = [];
+  let watch: ReflectorHandler | undefined;
+  const airway = new ActiveAirway({
+    name: "things.x",
+    uid: "airway",
+    type: { group: "x", version: "v1", apiVersion: "x/v1", kind: "Thing", plural: "things", namespaced: true },
+    openReflector: handler => {
+      watch = handler;
+      return {} as never;
+    },
+    changed: (_, change) => changes.push(change),
+  });
+  if (watch === undefined) throw new Error("the instances are not watched");
+  return { airway, changes, watch };
+}
+
+function thing(uid: string, resourceVersion: string, spec: unknown = {}): KubeObject {
+  const metadata = { name: "a", namespace: "ns", uid, resourceVersion };
+  return { apiVersion: "x/v1", kind: "Thing", metadata, spec };
+}
+
+describe("ActiveAirway", () => {
+  it("tells what a flight can see, and nothing of status and finalizers", () => {
+    const { changes, watch } = setUp();
+    watch.upsert(thing("u", "1"));
+    watch.upsert({ ...thing("u", "2"), status: { conditions: [] } });
+    watch.upsert(thing("u", "3", { other: true }));
+    watch.delete(thing("u", "4"));
+    expect(changes).toEqual(["added", "input", "gone"]);
+  });
+
+  it("takes in what a write of ours returned", () => {
+    const { airway, watch } = setUp();
+    watch.upsert(thing("u", "1"));
+    airway.observe(thing("u", "3", { own: true }));
+    watch.upsert(thing("u", "2"));
+    expect(airway.get(key)?.["spec"]).toEqual({ own: true });
+  });
+
+  it("does not bring an instance back by the late answer to a write", () => {
+    const { airway, changes, watch } = setUp();
+    watch.upsert(thing("u", "1"));
+    watch.delete(thing("u", "3"));
+    airway.observe(thing("u", "2"));
+    expect(airway.get(key)).toBeUndefined();
+    expect(changes).toEqual(["added", "gone"]);
+  });
+});

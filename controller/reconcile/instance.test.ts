@@ -1,0 +1,156 @@
+import { describe, expect, it } from "vitest";
+import type { AirwaySpec } from "../airway/spec.ts";
+import { DependencyIndex } from "../dynamic/dependencyIndex.ts";
+import { Tracker } from "../dynamic/tracker.ts";
+import { flightModuleOf } from "../flight/loader.ts";
+import { answerError } from "../kube/errors.ts";
+import type { KubeObject, ObjectRef } from "../kube/object.ts";
+import type { ReflectorHandler } from "../kube/reflector.ts";
+import { createMetrics } from "../observe/metrics.ts";
+import { factsOf, type ObjectFacts } from "../release/facts.ts";
+import { ActiveAirway } from "./activeAirway.ts";
+import { type Cause, CauseBook } from "./causes.ts";
+import type { Context } from "./context.ts";
+import { instanceFinalizer, reconcileInstance, restoreInstance } from "./instance.ts";
+
+const airwayUid = "airway-1";
+const spec = {
+  mode: "dynamic",
+  clusterAccess: true,
+  resourceAccessMatchers: [],
+  objectPath: [],
+  scope: "Namespaced",
+  prune: { crds: false, namespaces: false },
+} as unknown as AirwaySpec;
+const type = { group: "x", version: "v1", apiVersion: "x/v1", kind: "Thing", plural: "things", namespaced: true };
+const configMaps = {
+  ...type,
+  group: "",
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  plural: "configmaps",
+};
+const key = "instance|things.x|ns|a";
+
+function instance(uid: string, resourceVersion: string, more: Partial<KubeObject["metadata"]> = {}): KubeObject {
+  const ownerReferences = [{ apiVersion: "yoke.cd/v1alpha1", kind: "Airway", name: "things.x", uid: airwayUid }];
+  const finalizers = [instanceFinalizer];
+  const metadata = { name: "a", namespace: "ns", uid, resourceVersion, ownerReferences, finalizers, ...more };
+  return { apiVersion: "x/v1", kind: "Thing", metadata, spec: {} };
+}
+
+/** One Airway with one instance, whose flight, watches and API server the test plays. */
+function setUp(options: { stdout?: string; deleting?: () => never; resolve?: () => Promise<unknown> } = {}) {
+  const statuses: KubeObject[] = [];
+  const notes: string[] = [];
+  let during: () => void = () => undefined;
+  let watch: ReflectorHandler | undefined;
+  const index = new DependencyIndex();
+  const tracker = new Tracker<ObjectFacts>({
+    openReflector: ({ name = "", handler }) =>
+      ({ start: () => handler.replace([configMap(name)], "10"), stop: async () => undefined }) as never,
+    get: async () => undefined,
+    describe: factsOf,
+    changed: () => undefined,
+  });
+  const client = {
+    discovery: { resolve: options.resolve ?? (async () => configMaps), invalidate: () => undefined },
+    async apply(body: KubeObject, { subresource }: { subresource?: string }) {
+      if (subresource === "status") statuses.push(body);
+      const metadata = { ...body.metadata, resourceVersion: "900" };
+      return { object: { ...body, metadata }, created: false };
+    },
+    delete: async () => options.deleting?.() ?? "deleted",
+    patch: async (_: ObjectRef, patch: { metadata: object }) => ({
+      ...instance("u1", "901"),
+      ...{ metadata: { ...instance("u1", "901").metadata, ...patch.metadata } },
+    }),
+  };
+  const active = new ActiveAirway({
+    name: "things.x",
+    uid: airwayUid,
+    type,
+    openReflector: handler => {
+      watch = handler;
+      return {} as never;
+    },
+    changed: () => undefined,
+  });
+  active.spec = spec;
+  active.flight = flightModuleOf(Buffer.from("export default () => '[]'"));
+  const context = {
+    ...{ client, tracker, index, metrics: createMetrics(), causes: new CauseBook(), airways: new Map() },
+    ...{ states: new Map(), now: () => 0 },
+    sandbox: {
+      run: async () => {
+        during();
+        return { exitCode: 0, stdout: options.stdout ?? "[]", stderr: "", milliseconds: 1 };
+      },
+    },
+    events: { record: (_: KubeObject, { note }: { note: string }) => notes.push(note) },
+    log: { info: () => undefined },
+  } as unknown as Context;
+  if (watch === undefined) throw new Error("the instances are not watched");
+  return {
+    ...{ context, active, statuses, notes, watch },
+    whileTheFlightRuns: (action: () => void) => {
+      during = action;
+    },
+  };
+}
+
+function configMap(name: string): KubeObject {
+  const annotations = { "instance.atc.yoke.cd/release": "x.Thing.ns.a", "instance.atc.yoke.cd/namespace": "ns" };
+  const metadata = { name, namespace: "ns", uid: name, resourceVersion: "5", annotations };
+  return { apiVersion: "v1", kind: "ConfigMap", metadata };
+}
+
+const inventory = [{ apiVersion: "v1", kind: "ConfigMap", namespace: "ns", name: "c", stage: 0 }];
+
+describe("reconcileInstance", () => {
+  it("says nothing of an instance that took the name of the one it works on", async () => {
+    const child = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c" } };
+    const { context, active, statuses, watch, whileTheFlightRuns } = setUp({ stdout: JSON.stringify([child]) });
+    watch.upsert(instance("u1", "10"));
+    whileTheFlightRuns(() => {
+      watch.delete(instance("u1", "11"));
+      watch.upsert(instance("u2", "12"));
+    });
+    await reconcileInstance(context, active, key);
+    expect(statuses).toEqual([]);
+  });
+
+  it("says why a deletion does not go on", async () => {
+    const deleting = () => {
+      throw answerError({ method: "DELETE", path: "/api/v1/namespaces/ns/configmaps/c" }, { status: 403, body: "" });
+    };
+    const { context, active, statuses, notes, watch } = setUp({ deleting });
+    watch.upsert({
+      ...instance("u1", "10", { deletionTimestamp: "2026-01-01T00:00:00Z" }),
+      status: { atc: { inventory } },
+    });
+    await expect(reconcileInstance(context, active, key)).rejects.toMatchObject({ code: "KUBE_FORBIDDEN" });
+    expect(statuses).toMatchObject([
+      { status: { conditions: [{ status: "False", reason: "Terminating" }], atc: { inventory } } },
+    ]);
+    expect(JSON.stringify(statuses)).toContain("KUBE_FORBIDDEN");
+    expect(notes).toHaveLength(1);
+  });
+
+  it("forgets an instance that is gone, also what its restoration adds only afterwards", async () => {
+    const gate = Promise.withResolvers<typeof configMaps>();
+    const { context, active, watch } = setUp({ resolve: () => gate.promise });
+    const recorded = { ...instance("u1", "10"), status: { atc: { inventory } } };
+    watch.upsert(recorded);
+    void restoreInstance(context, key, recorded);
+    context.causes.add(key, {} as Cause);
+    watch.delete(instance("u1", "11"));
+    const forgotten = reconcileInstance(context, active, key);
+    gate.resolve(configMaps);
+    await forgotten;
+    expect(context.index.size).toEqual({ instances: 0, objects: 0 });
+    expect(context.tracker.size).toBe(0);
+    expect(context.states.size).toBe(0);
+    expect(context.causes.take(key)).toEqual([]);
+  });
+});
