@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, it } from "vitest";
-import { localChartChecksum, mergedValues, upgradeArguments } from "./helm-release.ts";
+import { delimiter, join } from "node:path";
+import { expect, it, vi } from "vitest";
+import { helmRelease, localChartChecksum, mergedValues, upgradeArguments } from "./helm-release.ts";
 
 it("turns inputs into helm's flags and keeps values out of them", () => {
   const args = upgradeArguments({
@@ -53,4 +53,23 @@ it("sees an edit anywhere in a chart's folder, and only there", () => {
   writeFileSync(join(chart, "templates", "a.yaml"), "b");
   expect(localChartChecksum(chart)).not.toBe(before);
   expect(localChartChecksum("oci://registry.example.com/chart")).toBeUndefined();
+});
+
+it.each([
+  ["pending-install", ["status", "uninstall", "upgrade"]],
+  ["pending-upgrade", ["status", "rollback", "upgrade"]],
+  ["deployed", ["status", "upgrade"]],
+])("goes on from a release that is %s", async (found, expected) => {
+  const folder = mkdtempSync(join(tmpdir(), "helm-"));
+  const answer = JSON.stringify({ name: "vault", info: { status: found } });
+  writeFileSync(join(folder, "helm"), `#!/bin/sh\necho $1 >>${folder}/calls\necho '${answer}'\n`, { mode: 0o755 });
+  vi.stubEnv("PATH", [folder, process.env["PATH"]].join(delimiter));
+  try {
+    const inputs = { name: "vault", namespace: "vault", chart: "vault" };
+    const context = { type: "Release", name: "vault", signal: new AbortController().signal, log: () => undefined };
+    await helmRelease({ kubeconfig: undefined, context: undefined }, "default").create(inputs, context);
+    expect(readFileSync(join(folder, "calls"), "utf8").trim().split("\n")).toEqual(expected);
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });

@@ -174,7 +174,18 @@ export function helmRelease(cluster: ClusterChoice, defaultNamespace: string): R
     if (run.outcome !== 0) throw failed("uninstall", inputs, run, context);
   }
 
+  /** A helm that was killed leaves a release which refuses every change: an install goes, an upgrade goes back. */
+  async function endPending(inputs: Properties, context: CallContext): Promise<void> {
+    const recorded = await status(inputs, context);
+    const found = isObject(recorded?.info) ? String(recorded.info.status) : "";
+    if (found === "pending-install") return await uninstall(inputs, context);
+    if (!found.startsWith("pending-")) return;
+    const run = await helm(["rollback", String(inputs.name)], String(inputs.namespace), context);
+    if (run.outcome !== 0) throw failed("rollback", inputs, run, context);
+  }
+
   async function upgrade(inputs: Properties, context: CallContext): Promise<Properties> {
+    await endPending(inputs, context);
     const values = JSON.stringify(mergedValues(inputs));
     const run = await helm(upgradeArguments(inputs), String(inputs.namespace), context, values);
     if (run.outcome === 0) return outputsOf(inputs, JSON.parse(run.stdout));
@@ -204,14 +215,7 @@ export function helmRelease(cluster: ClusterChoice, defaultNamespace: string): R
 
     preview: inputs => ({ ...inputs, status: UNKNOWN, resourceNames: UNKNOWN }),
 
-    async create(inputs, context) {
-      // An interrupted first install blocks its name for ever.
-      const recorded = await status(inputs, context);
-      if (isObject(recorded?.info) && String(recorded.info.status).startsWith("pending-install")) {
-        await uninstall(inputs, context);
-      }
-      return { id: idOf(inputs), outputs: await upgrade(inputs, context) };
-    },
+    create: async (inputs, context) => ({ id: idOf(inputs), outputs: await upgrade(inputs, context) }),
 
     update: (_id, inputs, _state, context) => upgrade(inputs, context),
 
