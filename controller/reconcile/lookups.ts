@@ -28,9 +28,11 @@ export interface LookupPolicy {
   readonly watch: boolean;
 }
 
+const unreadable = "unreadable";
+
 /** What a lookup of this object answers with, for the digest of inputs: its version, empty when there is none. */
 export function versionOf({ facts, resourceVersion, error }: Tracked<ObjectFacts>): string {
-  if (error !== undefined) return "unreadable";
+  if (error !== undefined) return unreadable;
   return facts === undefined ? "" : resourceVersion;
 }
 
@@ -84,7 +86,9 @@ export class RenderLookups {
   /** Takes the values of looked-up Secrets out of a text that a flight wrote. */
   redact(text: string): string {
     let redacted = text;
-    for (const value of this.#secrets) redacted = redacted.replaceAll(value, "[secret]");
+    // The longest first: one value may be a part of another.
+    const values = [...this.#secrets].sort((a, b) => b.length - a.length);
+    for (const value of values) redacted = redacted.replaceAll(value, "[secret]");
     return redacted;
   }
 
@@ -109,8 +113,10 @@ export class RenderLookups {
 
   async #read(type: ResourceType, ref: ObjectRef, key: string): Promise<Found> {
     if (!this.#policy.watch) {
-      const object = await this.#context.client.get(ref);
-      return { object, version: object?.metadata.resourceVersion ?? "" };
+      return this.#context.client.get(ref).then(
+        object => ({ object, version: object?.metadata.resourceVersion ?? "" }),
+        (error: Error) => ({ object: undefined, version: unreadable, error }),
+      );
     }
     this.#context.index.add(this.#draft, key, "lookup");
     const tracked = await this.#context.tracker.track(type, ref, { retain: true });
@@ -131,7 +137,9 @@ export class RenderLookups {
       // Shorter values occur by chance in any text.
       const plain = Buffer.from(value, "base64").toString();
       const quoted = JSON.stringify(plain).slice(1, -1);
-      for (const form of [value, plain, quoted]) if (form.length >= 4) this.#secrets.add(form);
+      // Who prints a value may leave out its last newline, or all lines but one.
+      const lines = plain.split("\n").map(line => line.trim());
+      for (const form of [value, plain, quoted, ...lines]) if (form.length >= 4) this.#secrets.add(form);
     }
   }
 }
