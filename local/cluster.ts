@@ -13,6 +13,7 @@ import {
   type ClusterRecord,
   clusterDirOf,
   clusterProcesses,
+  hasData,
   inspectCluster,
   readClusterRecord,
   runningComponents,
@@ -110,11 +111,11 @@ async function ensureLocked({
     throw localErrors.LOCAL_CLUSTER_RENAMED({ stateDir, recorded: recorded.name, asked: name });
   }
   // The record is written when the cluster is ready for the first time: without it, the creation was interrupted.
-  const kept = recorded?.clusterDir === site.clusterDir && readPorts(site.clusterDir) !== undefined;
+  const isHere = recorded?.clusterDir === site.clusterDir;
+  const kept = isHere && readPorts(site.clusterDir) !== undefined && hasData(site.clusterDir);
   if (!kept) {
-    progress(
-      recorded === undefined ? `creating the cluster ${name}` : `creating the cluster ${name} anew: it was moved`,
-    );
+    const why = isHere ? " anew: its data is gone" : " anew: it was moved";
+    progress(`creating the cluster ${name}${recorded === undefined ? "" : why}`);
     if (recorded !== undefined && !existsSync(recorded.clusterDir)) {
       await endProcesses(clusterProcesses(recorded.clusterDir), 0); // they still run from where the folder was
     }

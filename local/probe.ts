@@ -2,7 +2,7 @@
  * Is everything that `up` has brought up still well? Answers before each deployment, so it is quick, changes nothing,
  * and never fails: what it cannot see is broken or absent.
  */
-import { clusterDirOf, inspectCluster, readClusterRecord } from "./cluster/health.ts";
+import { clusterDirOf, hasData, inspectCluster, readClusterRecord } from "./cluster/health.ts";
 import { probedGeneration } from "./generation.ts";
 import { lockHolder } from "./lock.ts";
 import { askReady } from "./supervisor/ready.ts";
@@ -50,6 +50,7 @@ async function probeCluster(stateDir: string): Promise<ClusterProbe> {
   if (record === undefined) return lost(part(undefined, ""));
   const { generation, createdAs } = record;
   if (record.clusterDir !== clusterDirOf(stateDir, record.name)) return lost(part(generation, "its folder was moved"));
+  if (!hasData(record.clusterDir)) return lost(part(generation, "its data is gone"));
   const { problems } = await inspectCluster(record, answerWithinMs);
   return { ...part(generation, problems.join(", ")), createdAs };
 }

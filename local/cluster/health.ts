@@ -1,4 +1,5 @@
 /** Looks at the embedded cluster without changing anything: which processes live, and whether they answer. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Call, call } from "../http.ts";
 import { findProcesses, type RunningProcess } from "../processes.ts";
@@ -40,6 +41,11 @@ export interface ClusterHealth {
 
 export function clusterDirOf(stateDir: string, name: string): string {
   return join(statePaths.kwok(stateDir), "clusters", name);
+}
+
+/** Whether etcd's data is there. Without it etcd begins empty, and the rest of the cluster with it. */
+export function hasData(clusterDir: string): boolean {
+  return existsSync(join(clusterDir, "etcd", "member"));
 }
 
 export function readClusterRecord(stateDir: string): ClusterRecord | undefined {

@@ -1,6 +1,6 @@
 /** The embedded cluster, brought up from whatever a crash, a reboot or an impatient person may leave behind. */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -104,8 +104,8 @@ describe("the cluster", () => {
       expect(new Set(listenAddresses(pid))).toEqual(new Set(["0100007F"]));
     }
 
-    const { generation } = recordOf(substrate);
-    expect((await substrate.probe()).cluster).toEqual({ generation, state: "healthy", problem: "" });
+    const { generation, createdAs } = recordOf(substrate);
+    expect((await substrate.probe()).cluster).toEqual({ generation, createdAs, state: "healthy", problem: "" });
     const second = await substrate.clusterUp();
     expect(second).toEqual({ code: 0, stdout: first, stderr: "" });
     expect([...runningComponents(dirOf(substrate))]).toEqual(running);
@@ -138,6 +138,7 @@ describe("the cluster", () => {
       expect(succeeded(await substrate.clusterUp(broken.generation))).toBe(kubeconfig);
       expect((await substrate.probe()).cluster).toEqual({
         generation: broken.generation,
+        createdAs: broken.createdAs,
         state: "healthy",
         problem: "",
       });
@@ -192,11 +193,7 @@ describe("the cluster", () => {
     const { cluster } = await substrate.probe();
     expect(cluster.state).toBe("absent");
     succeeded(await substrate.clusterUp(cluster.generation));
-    expect((await substrate.probe()).cluster).toEqual({
-      generation: cluster.generation,
-      state: "healthy",
-      problem: "",
-    });
+    expect((await substrate.probe()).cluster).toEqual({ ...cluster, state: "healthy", problem: "" });
     expect(findProcesses(command => command.startsWith(bin))).toHaveLength(components.length);
     succeeded(await substrate.cli("down", "--all"));
     expect(findProcesses(command => command.includes(substrate.stateDir))).toEqual([]);
@@ -225,6 +222,21 @@ describe("the cluster", () => {
     succeeded(await aside.clusterUp());
     expect(old.filter(isAlive)).toEqual([]);
     expect((await aside.probe()).cluster.state).toBe("healthy");
+  });
+
+  it("whose data is gone is another one, made anew", async () => {
+    const substrate = newSubstrate();
+    succeeded(await substrate.clusterUp());
+    const { createdAs } = (await substrate.probe()).cluster;
+    await leaveMark(substrate);
+    for (const component of components) await kill(substrate, component);
+    rmSync(join(dirOf(substrate), "etcd"), { recursive: true });
+    const lost = (await substrate.probe()).cluster;
+    expect(lost).toMatchObject({ state: "broken", problem: "its data is gone" });
+    expect(lost.createdAs).not.toBe(createdAs);
+    succeeded(await substrate.clusterUp(lost.generation));
+    expect((await substrate.probe()).cluster).toEqual({ ...lost, state: "healthy", problem: "" });
+    expect(await markStatus(substrate)).toBe(404);
   });
 
   it("that another run is bringing up is waited for", async () => {
