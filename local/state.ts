@@ -70,10 +70,14 @@ export function removeFile(file: string): void {
   rmSync(file, { recursive: true, force: true });
 }
 
+/** What a person reads of a log line; a stack trace in JSON goes on for a page. */
+const LINE_LENGTH = 400;
+
 /** The last lines of a text file, for error messages; empty when it cannot be read. */
 export function lastLines(file: string, count: number): string {
   try {
-    return readFileSync(file, "utf8").trimEnd().split("\n").slice(-count).join("\n");
+    const lines = readFileSync(file, "utf8").trimEnd().split("\n").slice(-count);
+    return lines.map(line => (line.length > LINE_LENGTH ? `${line.slice(0, LINE_LENGTH)} …` : line)).join("\n");
   } catch {
     return "";
   }

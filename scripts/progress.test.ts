@@ -44,6 +44,15 @@ describe("progress", () => {
     expect(progress.summary().errors).toEqual(["port 8200 is taken"]);
   });
 
+  it("does not repeat in an error what the command said while it ran", () => {
+    const { progress } = progressAt();
+    progress.take({ diagnosticEvent: { message: "port 8200 is taken\n  Choose another.\n", severity: "info" } });
+    const message = "exit status 1: running vault:\nport 8200 is taken\n  Choose another.\n\n  See above.\n";
+    expect(progress.take({ diagnosticEvent: { message, severity: "error" } })).toEqual([
+      "    error: exit status 1: running vault:\n      See above.",
+    ]);
+  });
+
   it.each(["debug", "verbose"])("passes over %s lines, which show secrets", severity => {
     const { progress } = progressAt();
     expect(progress.take({ diagnosticEvent: { message: "token: hunter2", severity } })).toEqual([]);

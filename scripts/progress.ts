@@ -39,6 +39,7 @@ export interface Summary {
 export class Progress {
   private readonly started = new Map<string, number>();
   private readonly errors: string[] = [];
+  private readonly said = new Set<string>();
   private changes: Record<string, number> = {};
   private readonly now: () => number;
 
@@ -89,12 +90,14 @@ export class Progress {
     if (text === "" || said.ephemeral || !shown.has(said.severity)) return [];
     if (said.severity === "error") this.errors.push(text);
     const mark = said.severity === "error" || said.severity === "warning" ? `${said.severity}: ` : "";
-    return [
-      `${mark}${text}`
-        .split("\n")
-        .map(one => `    ${one}`)
-        .join("\n"),
-    ];
+    const lines = `${mark}${text}`.split("\n").filter(one => mark === "" || !this.isRepeated(one));
+    if (mark === "") for (const one of lines) this.said.add(one.trim());
+    return [lines.map(one => `    ${one}`).join("\n")];
+  }
+
+  /** A Command's error repeats what it said while it ran. */
+  private isRepeated(text: string): boolean {
+    return text.trim() === "" || this.said.has(text.trim());
   }
 
   private count(changes: Readonly<Record<string, number>>): void {
