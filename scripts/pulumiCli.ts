@@ -85,7 +85,8 @@ export async function pulumiSteps(command: "up" | "destroy", stack: string): Pro
   status.end();
   process.off("SIGINT", interrupted);
   const summary = progress.summary();
-  if (code !== 0 && isInterrupted) throw errors.INTERRUPTED({ command });
+  // Also with code 0, which the engine gives when it had not begun its first step.
+  if (isInterrupted) throw errors.INTERRUPTED({ command });
   if (code !== 0) {
     const said = summary.errors.length > 0 ? "" : raw.join("").trim();
     throw errors.PULUMI_FAILED({ command, said });
