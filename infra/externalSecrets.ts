@@ -6,6 +6,7 @@ import type { ChartSource } from "./config.ts";
 import { chartLocation, imageValues } from "./helm.ts";
 
 export interface ExternalSecretsArgs {
+  readonly namespace: pulumi.Input<string>;
   readonly chart: ChartSource;
   readonly image: string;
 }
@@ -17,8 +18,7 @@ export class ExternalSecrets extends Component {
       name,
       {
         name: "external-secrets",
-        namespace: "external-secrets",
-        createNamespace: true,
+        namespace: args.namespace,
         ...chartLocation(args.chart),
         values: {
           ...imageValues(args.image),

@@ -1,6 +1,11 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, it } from "vitest";
+import { stringify } from "yaml";
 import { type ProgramRun, type Registered, runProgram } from "./runProgram.ts";
+import { kubeconfigWith } from "./substrate/existing.ts";
 
 const onKind = { substrate: "kind", controllerImage: "atc:1", secret: "s3cret" };
 const onLocal = { substrate: "local", secret: "s3cret" };
@@ -31,6 +36,9 @@ const find = (run: ProgramRun, type: string): Registered => {
   if (!found) throw new Error(`no ${type} among ${run.resources.map(resource => resource.type).join(", ")}`);
   return found;
 };
+
+const releaseOf = (run: ProgramRun, name: string): Registered =>
+  find({ ...run, resources: run.resources.filter(one => one.name === name) }, "kubernetes:helm.sh/v3:Release");
 
 describe.each([onLocal, onKind])("the program on $substrate", config => {
   const { substrate } = config;
@@ -155,7 +163,7 @@ describe("on kind", () => {
 
   it("pins charts, and takes them from a mirror or a path", async () => {
     const chartOf = async (config: Record<string, string>) =>
-      (await runProgram({ ...onKind, ...config })).resource("vault").inputs;
+      releaseOf(await runProgram({ ...onKind, ...config }), "vault").inputs;
     expect(await chartOf({})).toMatchObject({
       chart: "vault",
       version: "0.34.1",
@@ -172,11 +180,11 @@ describe("on kind", () => {
   });
 
   it("uninstalls no release from a cluster that goes, or is gone already", () => {
-    for (const release of ["vault", "external-secrets"]) expect(run.resource(release).retainOnDelete).toBe(true);
+    for (const release of ["vault", "external-secrets"]) expect(releaseOf(run, release).retainOnDelete).toBe(true);
   });
 
   it("makes Vault restart with its settings, and be awaited", () => {
-    expect(run.resource("vault").inputs["values"]).toMatchObject({
+    expect(releaseOf(run, "vault").inputs["values"]).toMatchObject({
       server: { updateStrategyType: "RollingUpdate", service: { type: "NodePort", nodePort: 30820 } },
     });
   });
@@ -211,11 +219,105 @@ describe("on kind", () => {
   });
 });
 
+/** A kubeconfig with paths beside it, content beside paths, and another cluster's login. */
+const document = {
+  "current-context": "other",
+  contexts: [
+    { name: "mine", context: { cluster: "c", user: "me", namespace: "n" } },
+    { name: "other", context: { cluster: "d", user: "you" } },
+  ],
+  clusters: [
+    { name: "c", cluster: { server: "https://c.example", "certificate-authority": "ca.crt" } },
+    { name: "d", cluster: { server: "https://d.example" } },
+  ],
+  users: [
+    {
+      name: "me",
+      user: {
+        "client-certificate": "me.crt",
+        "client-certificate-data": "aW5saW5l",
+        "client-key": "me.key",
+        tokenFile: "token",
+      },
+    },
+    { name: "you", user: { token: "t0ken" } },
+  ],
+};
+
 describe("on existing", () => {
-  it("refuses a context that is not named", async () => {
-    await expect(runProgram({ substrate: "existing" })).rejects.toThrow(
-      /INFRA_(CONTEXT_UNNAMED|KUBECONFIG_UNREADABLE)/,
-    );
+  const folder = mkdtempSync(join(tmpdir(), "existing-"));
+  const kubeconfig = join(folder, "config");
+  const onExisting = {
+    substrate: "existing",
+    kubeconfig,
+    kubeContext: "mine",
+    controllerImage: "registry.example/atc:1",
+    vaultAddress: "http://10.0.0.5:30820",
+    secret: "s3cret",
+  };
+  beforeAll(() => {
+    writeFileSync(kubeconfig, stringify(document));
+    for (const file of ["ca.crt", "me.crt", "me.key"]) writeFileSync(join(folder, file), `content of ${file}`);
+  });
+
+  it("refuses a context that is not named, not there, or in no readable file", async () => {
+    const refusal = (config: Record<string, string>) =>
+      runProgram({ ...onExisting, ...config }).then(
+        () => "none",
+        (error: Error) => error.message,
+      );
+    expect(await refusal({ kubeContext: "" })).toMatch(/the kubeconfig has: mine, other\n.*INFRA_CONTEXT_UNNAMED/s);
+    expect(await refusal({ kubeContext: "nope" })).toMatch(/which has: mine, other\n.*INFRA_CONTEXT_UNKNOWN/s);
+    expect(await refusal({ kubeconfig: join(folder, "nope") })).toMatch(/ENOENT.*INFRA_KUBECONFIG_UNREADABLE/s);
+    writeFileSync(join(folder, "broken"), "users: [{token: t0ken");
+    const broken = await refusal({ kubeconfig: join(folder, "broken") });
+    expect(broken).toMatch(/it is not YAML.*INFRA_KUBECONFIG_UNREADABLE/s);
+    expect(broken).not.toContain("t0ken");
+    for (const key of ["controllerImage", "vaultAddress"])
+      expect(await refusal({ [key]: "" })).toMatch(new RegExp(`config ${key} is empty.*INFRA_CONFIG_MISSING`, "s"));
+  });
+
+  it("keeps the context's own cluster and login, with the content of their files", () => {
+    const base64 = (text: string) => Buffer.from(text).toString("base64");
+    expect(JSON.parse(kubeconfigWith("mine", kubeconfig))).toEqual({
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": "mine",
+      contexts: [document.contexts[0]],
+      clusters: [
+        {
+          name: "c",
+          cluster: { server: "https://c.example", "certificate-authority-data": base64("content of ca.crt") },
+        },
+      ],
+      users: [
+        {
+          name: "me",
+          user: {
+            "client-certificate-data": "aW5saW5l",
+            "client-key-data": base64("content of me.key"),
+            tokenFile: join(folder, "token"),
+          },
+        },
+      ],
+    });
+  });
+
+  it("takes over nothing that is there already, and leaves nothing of its own", async () => {
+    const run = await runProgram(onExisting);
+    expect(find(run, "pulumi:providers:kubernetes").inputs).toMatchObject({
+      context: "mine",
+      upsertExistingObjects: "false",
+    });
+    const namespaces = run.resources.filter(({ type }) => type === "kubernetes:core/v1:Namespace");
+    expect(namespaces.map(({ name }) => name).sort()).toEqual(["atc", "external-secrets", "vault"]);
+    const releases = run.resources.filter(({ type }) => type === "kubernetes:helm.sh/v3:Release");
+    for (const { name, inputs, dependencies, retainOnDelete } of releases) {
+      expect(inputs).toMatchObject({ namespace: name });
+      expect(inputs).not.toHaveProperty("createNamespace");
+      expect(dependencies).toContain(name);
+      expect(retainOnDelete).toBe(false);
+    }
   });
 });
 

@@ -10,6 +10,7 @@ import { root } from "./paths.ts";
 import type { RunningVault } from "./substrate/substrate.ts";
 
 export interface VaultArgs {
+  readonly namespace: pulumi.Input<string>;
   readonly chart: ChartSource;
   readonly image: string;
   readonly token: pulumi.Output<string>;
@@ -19,7 +20,7 @@ export interface VaultArgs {
 
 export class Vault extends Component implements RunningVault {
   readonly address: pulumi.Output<string>;
-  readonly addressForCluster = "http://vault.vault.svc:8200";
+  readonly addressForCluster: pulumi.Output<string>;
   readonly token: pulumi.Output<string>;
   readonly instance: pulumi.Output<string>;
   readonly lifetime: pulumi.Resource;
@@ -30,8 +31,7 @@ export class Vault extends Component implements RunningVault {
       name,
       {
         name: "vault",
-        namespace: "vault",
-        createNamespace: true,
+        namespace: args.namespace,
         ...chartLocation(args.chart),
         values: {
           fullnameOverride: "vault",
@@ -63,6 +63,7 @@ export class Vault extends Component implements RunningVault {
       { ...this.child, dependsOn: release },
     );
     this.address = answers.stdout.apply(() => args.address);
+    this.addressForCluster = pulumi.interpolate`http://vault.${args.namespace}.svc:8200`;
     this.token = pulumi.secret(args.token);
     // Asked anew at each run: a pod that was restarted in between is another Vault, and Pulumi would not know.
     this.instance = local.runOutput({

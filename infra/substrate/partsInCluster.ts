@@ -16,21 +16,32 @@ export function partsInCluster(
   /** What the nodes need before they can run pods. */
   images: readonly pulumi.Resource[] = [],
 ): Substrate {
-  const namespace = new kubernetes.core.v1.Namespace("atc", { metadata: { name: "atc" } }, inCluster(cluster));
+  const namespace = (name: string) =>
+    new kubernetes.core.v1.Namespace(name, { metadata: { name } }, inCluster(cluster)).metadata.name;
   const vault = new Vault(
     "vault",
-    { chart: settings.vaultChart, image: settings.vaultImage, token: settings.vaultToken, address: vaultAddress },
+    {
+      namespace: namespace("vault"),
+      chart: settings.vaultChart,
+      image: settings.vaultImage,
+      token: settings.vaultToken,
+      address: vaultAddress,
+    },
     inCluster(cluster, images),
   );
   const externalSecrets = new ExternalSecrets(
     "external-secrets",
-    { chart: settings.externalSecretsChart, image: settings.externalSecretsImage },
+    {
+      namespace: namespace("external-secrets"),
+      chart: settings.externalSecretsChart,
+      image: settings.externalSecretsImage,
+    },
     inCluster(cluster, images),
   );
   const controller = new Controller(
     "atc",
-    { image: controllerImage, namespace: namespace.metadata.name, ...wanted },
-    inCluster(cluster, [namespace]),
+    { image: controllerImage, namespace: namespace("atc"), ...wanted },
+    inCluster(cluster),
   );
   return { cluster, vault, externalSecrets, controller };
 }
