@@ -4,9 +4,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { parse } from "yaml";
-import type { CodedError } from "../../lib/errors.ts";
+import { CodedError } from "../../lib/errors.ts";
 import { errors } from "./errors.ts";
-import type { ClusterChoice } from "./kubeconfig.ts";
+import { type ClusterChoice, clusterAccess } from "./kubeconfig.ts";
 import { describeOutcome, type Finished, runProcess } from "./process.ts";
 import { type CallContext, NotReadyError, type Resource } from "./provider.ts";
 import { isObject, type Properties, UNKNOWN, type Value } from "./wire.ts";
@@ -120,7 +120,16 @@ function outputsOf(inputs: Properties, release: Properties): Properties {
   return { ...inputs, status, __inputs: inputs };
 }
 
-export function helmRelease(cluster: ClusterChoice, defaultNamespace: string): Resource {
+export interface ReleaseSettings {
+  readonly cluster: ClusterChoice;
+  /** For releases that name none. */
+  readonly namespace: string;
+  readonly deleteUnreachable: boolean;
+}
+
+export function helmRelease(settings: ReleaseSettings): Resource {
+  const { cluster } = settings;
+
   /** Runs helm against the provider's cluster; the kubeconfig is in a file only as long as helm runs. */
   async function helm(
     args: readonly string[],
@@ -155,6 +164,8 @@ export function helmRelease(cluster: ClusterChoice, defaultNamespace: string): R
   }
 
   function failed(command: string, inputs: Properties, run: Finished, context: CallContext): CodedError {
+    if (/cluster unreachable/i.test(run.stderr))
+      return errors.KUBERNETES_UNREACHABLE({ server: clusterAccess(cluster).server });
     const outcome = describeOutcome(run.outcome, context.signal);
     return errors.HELM_FAILED({ command, id: idOf(inputs), outcome, output: run.stderr.trim() });
   }
@@ -207,7 +218,7 @@ export function helmRelease(cluster: ClusterChoice, defaultNamespace: string): R
       return {
         ...inputs,
         name: inputs.name ?? olds.name ?? proposedName,
-        namespace: inputs.namespace ?? defaultNamespace,
+        namespace: inputs.namespace ?? settings.namespace,
         ...(inputs.skipAwait === true ? {} : { timeout: inputs.timeout ?? DEFAULT_TIMEOUT_SECONDS }),
         ...(checksum === undefined ? {} : { checksum }),
       };
@@ -239,7 +250,11 @@ export function helmRelease(cluster: ClusterChoice, defaultNamespace: string): R
 
     async delete(id, state, _inputs, context) {
       const [namespace = "", name = ""] = id.split("/");
-      await uninstall({ ...state, namespace, name }, context);
+      await uninstall({ ...state, namespace, name }, context).catch((error: unknown) => {
+        const isUnreachable = error instanceof CodedError && error.code === "KUBERNETES_UNREACHABLE";
+        if (!settings.deleteUnreachable || !isUnreachable) throw error;
+        context.log("warning", `${id} is forgotten: the API server does not answer`);
+      });
     },
   };
 }

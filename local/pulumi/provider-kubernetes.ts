@@ -46,7 +46,7 @@ function configure(settings: Properties): void {
 function resource(type: string): Resource | undefined {
   // The engine configures a provider before it uses it.
   if (objects === undefined) return undefined;
-  if (type === RELEASE) return helmRelease(cluster, objects.namespace);
+  if (type === RELEASE) return helmRelease({ cluster, ...objects });
   return COMPONENTS.test(type) ? undefined : objectResource(type, objects);
 }
 
