@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createClient, type KubeClient } from "./client.ts";
 import type { KubeObject, ResourceType } from "./object.ts";
 import { createReflector, type Reflector, type ReflectorOptions } from "./reflector.ts";
@@ -59,6 +59,7 @@ function start(options: Partial<ReflectorOptions> = {}): void {
       upsert: object => tell(`+ ${word(object)}`),
       delete: object => tell(`- ${word(object)}`),
       progress: resourceVersion => tell(`> ${resourceVersion}`),
+      rewound: () => tell("<<"),
       failed: error => void failures.push("code" in error ? String(error.code) : error.message),
     },
     ...options,
@@ -119,7 +120,7 @@ describe("in good times", () => {
     watch.event("BOOKMARK", { kind: "Secret", metadata: { resourceVersion: "20" } });
     const wanted = ["= Secret/a@5 Secret/b@7 @10", "+ Secret/c@11", "+ Secret/a@12", "- Secret/b@13", "> 20"];
     for (const text of wanted) expect(await told.take()).toBe(text);
-    expect(reflector.state()).toEqual({ phase: "watching", ageMs: 0, restarts: 0 });
+    expect(reflector.state()).toEqual({ phase: "watching", ageMs: 0, restarts: 0, refused: false });
     clock.advance(30_000);
     expect(reflector.state().ageMs).toBe(30_000);
   });
@@ -237,8 +238,23 @@ describe("goes on where it was after", () => {
     expect(reflector.state().phase).toBe("watching");
     clock.advance(1);
     await watch.closed;
+    await answerList(12, object("a", 5));
+    expect(await told.take()).toBe("= Secret/a@5 @12");
     await proveWatch(await answerWatch(12), 13);
     expect(failures).toEqual(["KUBE_UNAVAILABLE"]);
+  });
+
+  test("an etcd that was restored from a backup, where a watch from the future stays silent", async () => {
+    const watch = await watching({ silenceMs: 90_000 });
+    await proveWatch(watch, 1000);
+    watch.cut();
+    const silent = await answerWatch(1000);
+    await vi.waitFor(() => expect(reflector.state().phase).toBe("watching"));
+    clock.advance(90_000);
+    await silent.closed;
+    await answerList(700, object("a", 5));
+    expect([await told.take(), await told.take()]).toEqual(["<<", "= Secret/a@5 @700"]);
+    await proveWatch(await answerWatch(700), 701);
   });
 
   test("429 with Retry-After, which it waits for", async () => {
@@ -320,7 +336,7 @@ describe("lists again after", () => {
     await fault(await watching());
     // Older than before, as after a restore of etcd: a list is the truth whatever came before.
     await answerList(8, object("a", 6));
-    expect(await told.take()).toBe("= Secret/a@6 @8");
+    expect([await told.take(), await told.take()]).toEqual(["<<", "= Secret/a@6 @8"]);
     await proveWatch(await answerWatch(8), 9);
   });
 
@@ -385,9 +401,12 @@ describe("when nobody lets it", () => {
   test("403 is told and tried again slowly", async () => {
     start();
     for (let n = 0; n < 3; n++) (await server.next()).status(403, "Forbidden");
-    await answerList(10);
+    const allowed = await server.next();
+    expect(reflector.state().refused).toBe(true);
+    allowed.json(200, { metadata: { resourceVersion: "10" }, items: [] });
     expect(await told.take()).toBe("=  @10");
     expect(failures).toEqual(["KUBE_FORBIDDEN", "KUBE_FORBIDDEN", "KUBE_FORBIDDEN"]);
+    expect(reflector.state().refused).toBe(false);
     expect(clock.scheduled.filter(delay => delay < 60_000)).toEqual([2_000, 4_000, 8_000]);
   });
 });

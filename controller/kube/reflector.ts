@@ -4,7 +4,9 @@
  * Promises:
  * - No gap: a watch goes on where the last one ended; where the API server cannot serve that point any more (410, or
  *   a resourceVersion from before a restore), everything is listed again.
- * - No silent death: every failure leads to another attempt; a watch that gives no sign of life is opened again.
+ * - No silent death: every failure leads to another attempt; after a watch without a sign of life everything is listed,
+ *   because a watch from a resourceVersion that the API server has not reached yet is silent, too: that is how it is after
+ *   etcd was restored from a backup (seen with Kubernetes 1.34).
  * - Time never goes back: the list is a consistent read (no resourceVersion; "0" could answer from a cache that is
  *   behind what somebody here has already seen), and repeated or older events are dropped.
  * - A handler that throws is told everything again.
@@ -27,6 +29,11 @@ export interface ReflectorHandler {
   delete(object: KubeObject): void;
   /** All changes up to this resourceVersion have been told. */
   progress?(resourceVersion: string): void;
+  /**
+   * The list that `replace` tells next is older than what was told before: etcd was restored from a backup. What is known
+   * of newer resourceVersions is void.
+   */
+  rewound?(): void;
   /** An attempt failed; the next one follows by itself. */
   failed?(error: Error): void;
 }
@@ -44,7 +51,7 @@ export interface ReflectorOptions {
   handler: ReflectorHandler;
   /** Watch from this resourceVersion without listing: for a scope whose state is known from elsewhere. */
   resumeFrom?: string;
-  /** A watch without a sign of life for so long is opened again. Default 90 s; bookmarks come about every 60 s. */
+  /** After a watch without a sign of life for so long there is a new list. Default 90 s; bookmarks come about every 60 s. */
   silenceMs?: number;
   clock?: Clock;
   random?: () => number;
@@ -58,6 +65,8 @@ interface ReflectorState {
   restarts: number;
   /** Of the last attempt, if it failed. */
   lastError?: string;
+  /** The API server is well and says no: a right is missing, or the kind is not served. */
+  refused: boolean;
 }
 
 export interface Reflector {
@@ -96,6 +105,8 @@ class ListWatch implements Reflector {
   #loop: Promise<void> | undefined;
   /** Where the next watch begins; undefined when a list is due. */
   #position: string | undefined;
+  /** The newest resourceVersion that was told, also when a list is due. */
+  #newest: string | undefined;
   #phase: ReflectorState["phase"] = "waiting";
   #lastLife: number;
   #opened = 0;
@@ -105,6 +116,7 @@ class ListWatch implements Reflector {
   /** Answers in a row that say that the kind is not served. */
   #misses = 0;
   #lastError: string | undefined;
+  #refused = false;
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
@@ -136,6 +148,7 @@ class ListWatch implements Reflector {
       ageMs: this.#clock.now() - this.#lastLife,
       restarts: Math.max(0, this.#opened - 1),
       ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
+      refused: this.#refused,
     };
   }
 
@@ -178,9 +191,16 @@ class ListWatch implements Reflector {
       signal: this.#stop.signal,
     });
     this.#alive();
-    this.#hand(handler => handler.replace(list.items, list.resourceVersion));
+    const { items, resourceVersion } = list;
+    // The list is a consistent read, so only a history that went back can be older.
+    const known = this.#newest;
+    if (known !== undefined && resourceVersion !== known && isRepeat(resourceVersion, known)) {
+      this.#hand(handler => handler.rewound?.());
+    }
+    this.#hand(handler => handler.replace(items, resourceVersion));
     this.#settle.resolve();
-    return list.resourceVersion;
+    this.#newest = resourceVersion;
+    return resourceVersion;
   }
 
   async #watch(from: string): Promise<void> {
@@ -233,6 +253,7 @@ class ListWatch implements Reflector {
     this.#alive();
     if (this.#position !== undefined && isRepeat(event.resourceVersion, this.#position)) return;
     this.#failures = 0;
+    this.#newest = event.resourceVersion;
     if (event.type === "bookmark") {
       this.#position = event.resourceVersion;
       this.#hand(handler => handler.progress?.(event.resourceVersion));
@@ -258,6 +279,7 @@ class ListWatch implements Reflector {
     this.#lastLife = this.#clock.now();
     this.#misses = 0;
     this.#lastError = undefined;
+    this.#refused = false;
   }
 
   /** Reports the failure, and says how long to wait. */
@@ -269,6 +291,7 @@ class ListWatch implements Reflector {
     this.#gone = gone;
     const failure = error instanceof Error ? error : new Error(String(error));
     this.#lastError = failure.message;
+    this.#refused = isKubeError(error, "KUBE_FORBIDDEN", "KUBE_UNKNOWN_KIND");
     if (gone) this.#position = undefined;
     this.#options.handler.failed?.(failure);
     if (isKubeError(error, "KUBE_UNKNOWN_KIND")) return this.#missed();
@@ -298,8 +321,12 @@ class ListWatch implements Reflector {
     let cancel: () => void;
     const look = (): void => {
       const left = silenceMs - (this.#clock.now() - this.#lastLife);
-      if (left > 0) cancel = this.#clock.schedule(left, look);
-      else watch.abort(silent(this.#path(), silenceMs));
+      if (left > 0) {
+        cancel = this.#clock.schedule(left, look);
+        return;
+      }
+      this.#position = undefined;
+      watch.abort(silent(this.#path(), silenceMs));
     };
     look();
     return {

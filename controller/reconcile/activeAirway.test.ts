@@ -45,6 +45,15 @@ describe("ActiveAirway", () => {
     expect(airway.get(key)?.["spec"]).toEqual({ own: true });
   });
 
+  it("follows an API server whose history went back", () => {
+    const { airway, changes, watch } = setUp();
+    watch.upsert(thing("u", "50", { newer: true }));
+    watch.rewound?.();
+    watch.replace([thing("u", "20", { newer: false })], "30");
+    expect(airway.get(key)?.["spec"]).toEqual({ newer: false });
+    expect(changes).toEqual(["added", "input"]);
+  });
+
   it("does not bring an instance back by the late answer to a write", () => {
     const { airway, changes, watch } = setUp();
     watch.upsert(thing("u", "1"));

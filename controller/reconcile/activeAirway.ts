@@ -50,6 +50,7 @@ export class ActiveAirway {
     };
     this.#changed = options.changed;
     this.reflector = options.openReflector({
+      rewound: () => this.#rewind(),
       replace: objects => this.#replace(objects),
       upsert: object => this.#upsert(object),
       delete: object => this.#delete(this.keyOf(object)),
@@ -77,6 +78,14 @@ export class ActiveAirway {
   observe(object: KubeObject): void {
     // The answer may come after the news that the instance is gone.
     if (this.get(this.keyOf(object))?.metadata.uid === object.metadata.uid) this.#upsert(object);
+  }
+
+  /** Every state that is told next is newer than what is known. */
+  #rewind(): void {
+    for (const held of this.#instances.values()) {
+      const { resourceVersion: _, ...metadata } = held.object.metadata;
+      held.object = { ...held.object, metadata };
+    }
   }
 
   #replace(objects: KubeObject[]): void {
