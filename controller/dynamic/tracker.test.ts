@@ -37,7 +37,7 @@ function setUp(options: { wideFrom?: number; server?: Map<string, KubeObject> } 
     openReflector: scope => {
       const watch = { ...scope, stopped: false };
       watches.push(watch);
-      const state = () => ({ phase: "watching" as const, ageMs: 0, restarts: 0 });
+      const state = () => ({ phase: "watching" as const, ageMs: 0, restarts: 0, refused: scope.name === "refused" });
       return {
         start: () => {},
         stop: async () => {
@@ -117,6 +117,44 @@ describe("Tracker", () => {
       ["created", "me"],
       ["deleted", undefined],
     ]);
+  });
+
+  it("follows an API server whose history went back, as etcd's restored from a backup does", async () => {
+    const { tracker, changes, opened, watchOf } = setUp();
+    const answer = tracker.track(type, ref("a"), { retain: true });
+    await opened();
+    const { handler } = watchOf("a");
+    handler.replace([secret("a", 50)], "60");
+    await answer;
+    handler.rewound?.();
+    handler.replace([secret("a", 20)], "30");
+    expect(tracker.get(trackedKey(ref("a")))).toMatchObject({ facts: "v20", object: { data: { value: "v20" } } });
+    handler.upsert(secret("a", 31));
+    expect(changes.map(({ after }) => after)).toEqual(["v20", "v31"]);
+  });
+
+  it("goes back to exact watches when the wide one is forbidden later on, but not at the first no", async () => {
+    const { tracker, watches, watchOf } = setUp({ wideFrom: 2 });
+    const both = ["a", "b"].map(name => tracker.track(type, ref(name), { retain: false }));
+    await vi.waitFor(() => watchOf(undefined));
+    const { handler } = watchOf(undefined);
+    handler.replace([secret("a", 3), secret("b", 3)], "9");
+    await Promise.all(both);
+    for (let n = 0; n < 2; n++) handler.failed?.(forbidden);
+    handler.progress?.("10");
+    for (let n = 0; n < 2; n++) handler.failed?.(forbidden);
+    expect(watches.filter(watch => !watch.stopped).map(watch => watch.name)).toEqual([undefined]);
+    handler.failed?.(forbidden);
+    expect(watches.filter(watch => !watch.stopped).map(watch => watch.name)).toEqual(["a", "b"]);
+    watchOf("a").handler.replace([secret("a", 12)], "12");
+    expect(tracker.get(trackedKey(ref("a")))?.facts).toBe("v12");
+  });
+
+  it("leaves out of its watches those that the API server refuses: one flight's question must not fail the rest", async () => {
+    const { tracker, opened } = setUp();
+    for (const name of ["a", "refused"]) void tracker.track(type, ref(name), { retain: false });
+    await opened();
+    expect(tracker.reflectors()).toHaveLength(1);
   });
 
   it.each(["before", "after"])("knows its own write's event when it arrives %s the answer", async order => {

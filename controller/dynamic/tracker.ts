@@ -6,7 +6,8 @@
  * - Exact: an object is watched by its name. From `wideFrom` names of one kind in one namespace on, one watch of that
  *   kind and namespace takes over without a gap; objects nobody tracks are dropped as they arrive. Where the wider
  *   watch is forbidden, the exact ones stay.
- * - Time never goes back: of two states of one object the one with the newer resourceVersion stays.
+ * - Time never goes back: of two states of one object the one with the newer resourceVersion stays, unless the API
+ *   server's own history went back.
  * - Own writes are known: a write that goes through `write` reaches the picture with its answer, and its watch event
  *   is no change any more.
  *
@@ -109,7 +110,12 @@ interface Bucket<Facts> {
   wide: Reflector | undefined;
   wideSynced: boolean;
   wideForbidden: boolean;
+  /** How often in a row the wide watch was forbidden after it had listed. */
+  refusals: number;
 }
+
+/** A binding that is replaced is missing for a moment; that is no reason to open thousands of watches. */
+const mostRefusals = 3;
 
 export function trackedKey(ref: ObjectRef): string {
   return `${ref.apiVersion}|${ref.kind}|${ref.namespace}|${ref.name}`;
@@ -178,8 +184,15 @@ export class Tracker<Facts> {
     }
   }
 
-  /** All watches, for age metrics and readiness. */
+  /**
+   * The watches for age metrics and readiness: all but those that the API server refuses, whose dependents were told.
+   * What one flight may not look up is no trouble of the controller.
+   */
   reflectors(): Reflector[] {
+    return this.#reflectors().filter(reflector => !reflector.state().refused);
+  }
+
+  #reflectors(): Reflector[] {
     const exact = [...this.#entries.values()].map(entry => entry.reflector);
     const wide = [...this.#buckets.values()].map(bucket => bucket.wide);
     return [...exact, ...wide].filter(reflector => reflector !== undefined);
@@ -190,7 +203,7 @@ export class Tracker<Facts> {
   }
 
   async stop(): Promise<void> {
-    const reflectors = this.reflectors();
+    const reflectors = this.#reflectors();
     this.#entries.clear();
     this.#buckets.clear();
     await Promise.all(reflectors.map(reflector => reflector.stop()));
@@ -212,6 +225,7 @@ export class Tracker<Facts> {
       wide: undefined,
       wideSynced: false,
       wideForbidden: false,
+      refusals: 0,
     };
     this.#buckets.set(bucketKey, bucket);
     bucket.entries.set(ref.name, entry);
@@ -238,6 +252,7 @@ export class Tracker<Facts> {
         namespace: entry.ref.namespace,
         name: entry.ref.name,
         handler: {
+          rewound: () => rewind(entry),
           replace: (objects, resourceVersion) => this.#listed(entry, objects[0], resourceVersion),
           upsert: object => this.#event(entry, { deleted: false, object }),
           delete: object => this.#event(entry, { deleted: true, object }),
@@ -253,7 +268,11 @@ export class Tracker<Facts> {
       type: bucket.type,
       namespace: bucket.namespace,
       handler: {
+        rewound: () => bucket.entries.forEach(rewind),
         replace: (objects, resourceVersion) => this.#wideListed(bucket, objects, resourceVersion),
+        progress: () => {
+          bucket.refusals = 0;
+        },
         upsert: object => this.#wideEvent(bucket, { deleted: false, object }),
         delete: object => this.#wideEvent(bucket, { deleted: true, object }),
         failed: error => this.#wideFailed(bucket, error),
@@ -265,6 +284,7 @@ export class Tracker<Facts> {
 
   #wideListed(bucket: Bucket<Facts>, objects: KubeObject[], resourceVersion: string): void {
     bucket.wideSynced = true;
+    bucket.refusals = 0;
     const byName = new Map(objects.map(object => [object.metadata.name, object]));
     for (const entry of bucket.entries.values()) {
       this.#listed(entry, byName.get(entry.ref.name), resourceVersion);
@@ -275,18 +295,21 @@ export class Tracker<Facts> {
   }
 
   #wideEvent(bucket: Bucket<Facts>, event: HeldEvent): void {
+    bucket.refusals = 0;
     const entry = bucket.entries.get(event.object.metadata.name);
     if (entry !== undefined) this.#event(entry, event);
   }
 
-  /** Until the wide watch has listed, exact watches serve; where it may not list at all, they stay. */
+  /** Until the wide watch has listed, exact watches serve; where it may not list, or not any more, they stay. */
   #wideFailed(bucket: Bucket<Facts>, error: Error): void {
-    if (bucket.wideSynced || !isKubeError(error, "KUBE_FORBIDDEN")) {
+    const forbidden = isKubeError(error, "KUBE_FORBIDDEN") && (!bucket.wideSynced || ++bucket.refusals >= mostRefusals);
+    if (!forbidden) {
       for (const entry of bucket.entries.values()) if (entry.reflector === undefined) this.#failed(entry, error);
       return;
     }
     void bucket.wide?.stop();
     bucket.wide = undefined;
+    bucket.wideSynced = false;
     bucket.wideForbidden = true;
     this.#openExact([...bucket.entries.values()].filter(entry => entry.reflector === undefined));
   }
@@ -381,6 +404,11 @@ export class Tracker<Facts> {
   #failed(entry: Entry<Facts>, error: Error): void {
     if (!entry.synced) entry.settle(error);
   }
+}
+
+/** Every state that is told next is newer than what is known. */
+function rewind(entry: Entry<unknown>): void {
+  entry.resourceVersion = "";
 }
 
 function isNewer(candidate: string, known: string): boolean {
