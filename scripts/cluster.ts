@@ -27,9 +27,11 @@ export async function stackOutputs(stack: string): Promise<StackOutputs> {
   return outputs as StackOutputs;
 }
 
+export const kubeconfigPath = (stack: string): string => join(stateDir, stack, "kubeconfig.yaml");
+
 /** Writes the stack's kubeconfig where kubectl can read it, for its owner only; returns its path. */
 export function writeKubeconfig(stack: string, kubeconfig: string): string {
-  const file = join(stateDir, stack, "kubeconfig.yaml");
+  const file = kubeconfigPath(stack);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   writeFileSync(file, kubeconfig, { mode: 0o600 });
   return file;

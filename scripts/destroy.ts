@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
+import { leaveCluster } from "./existingCluster.ts";
 import { run } from "./main.ts";
 import { root } from "./paths.ts";
 import { pulumiSteps, stateDir } from "./pulumiCli.ts";
@@ -23,7 +24,7 @@ await run(async args => {
   );
   for (const stack of leftBehind) await sweep(stack);
   if (running.length === 0 && leftBehind.length === 0) return console.log("Nothing to destroy: no stack is up.");
-  console.log("Gone: no process, no port and no cluster is left. `npm run clean` removes the built tools too.");
+  console.log("Gone: no process, no port and no cluster of ours is left. `npm run clean` removes the built tools too.");
 });
 
 async function destroyStack(stack: string): Promise<void> {
@@ -38,6 +39,7 @@ async function destroyStack(stack: string): Promise<void> {
 async function sweep(stack: string): Promise<void> {
   const state = join(".state", stack);
   const substrate = configured(stack, "substrate");
+  if (substrate === "existing") return await leaveCluster(stack);
   const env = { ...process.env, NAME: configured(stack, "clusterName"), STATE: state };
   const commands: Readonly<Record<string, readonly string[]>> = {
     local: ["local/cli.ts", "down", "--all", "--state", state],
