@@ -48,6 +48,8 @@ export function kwokctlConfig(tool: (name: string) => string): unknown {
       // Its defaults, 20 requests a second, spare an API server that many share; here a thousand Deployments would wait minutes.
       extra("kube-controller-manager", { "leader-elect": "false", "kube-api-qps": "300", "kube-api-burst": "600" }),
       extra("kube-scheduler", { "leader-elect": "false" }),
+      // The same for kwok and its node. Its lease is a must, but of 200 s by default: so long would new pods stay Pending.
+      extra("kwok-controller", { "node-lease-duration-seconds": "10" }),
     ],
   };
 }
