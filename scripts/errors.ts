@@ -19,6 +19,11 @@ export const errors = defineErrors({
     message: () => "there is no running stack",
     todo: "Bring one up with `npm start`.",
   },
+  STACK_SILENT: {
+    message: (f: { stack: string; problem: string }) =>
+      `stack ${f.stack} is broken, so nothing was changed: ${f.problem}`,
+    todo: "Run `npm start`, which repairs it, then the same command again.",
+  },
   STACK_BUSY: {
     message: (f: { stack: string; pid: number; since: string }) =>
       `stack ${f.stack} is in use: process ${f.pid} has worked on it since ${f.since}`,

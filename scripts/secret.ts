@@ -32,7 +32,10 @@ await run(async args => {
   const outputs = await stackOutputs(stack);
   const client = clientOf(writeKubeconfig(stack, outputs.kubeconfig));
   const vault = { address: outputs.vaultAddress, token: outputs.vaultToken };
-  const chain = await watchChain(client, vault, backendRef(outputs.backend));
+  const chain = await watchChain(client, vault, backendRef(outputs.backend)).catch(async (error: Error) => {
+    await client.transport.close();
+    throw errors.STACK_SILENT({ stack, problem: error.message }, error);
+  });
   try {
     console.log(`stack ${stack}: pulumi config set secret, pulumi up`);
     // Through stdin: what is on a command line, everybody on the machine can read.

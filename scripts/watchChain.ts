@@ -96,7 +96,10 @@ async function partsOf(client: KubeClient, backend: ObjectRef): Promise<Record<P
 }
 
 async function vaultVersion({ address, token }: Vault): Promise<{ version: number; writtenAt: number }> {
-  const answer = await fetch(`${address}/v1/secret/metadata/demo`, { headers: { "X-Vault-Token": token } });
+  const headers = { "X-Vault-Token": token };
+  const answer = await fetch(`${address}/v1/secret/metadata/demo`, { headers }).catch(cause => {
+    throw new Error(`Vault does not answer at ${address}`, { cause });
+  });
   if (answer.status === 404) return { version: 0, writtenAt: 0 };
   if (!answer.ok) throw errors.VAULT_REFUSED({ address, status: answer.status });
   const { data } = (await answer.json()) as VaultMetadata;
