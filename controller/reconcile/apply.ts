@@ -13,7 +13,7 @@ import { type KubeObject, type ObjectRef, refKey, refOf } from "../kube/object.t
 import type { ObjectFacts } from "../release/facts.ts";
 import { changedLeaves, digest, fieldManager, holds, leavesOf, ownedFields } from "../release/fields.ts";
 import { type ChildAction, type DesiredChild, planChild } from "../release/plan.ts";
-import type { InventoryEntry } from "../release/record.ts";
+import { checkRecord, type InventoryEntry } from "../release/record.ts";
 import type { Context, InstanceState } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { type AppliedChange, describe } from "./explain.ts";
@@ -55,6 +55,7 @@ export async function applyRelease(context: Context, input: ApplyInput): Promise
   const { rendered, state } = input;
   const desired = rendered.stages.map((objects, stage) => objects.map(object => desiredChild(object, stage)));
   const inventory = union(state.record.inventory, desired.flat());
+  checkRecord({ ...state.record, lookups: rendered.lookups, inventory });
   const changes: AppliedChange[] = [];
   const seen = new Map(rendered.seen);
   const result = (outcome: ApplyResult["outcome"], message: string): ApplyResult => ({

@@ -40,9 +40,17 @@ function instance(uid: string, resourceVersion: string, more: Partial<KubeObject
 }
 
 /** One Airway with one instance, whose flight, watches and API server the test plays. */
-function setUp(options: { stdout?: string; deleting?: () => never; resolve?: () => Promise<unknown> } = {}) {
+function setUp(
+  options: {
+    stdout?: string;
+    deleting?: () => never;
+    resolve?: () => Promise<unknown>;
+    statusFails?: () => boolean;
+  } = {},
+) {
   const statuses: KubeObject[] = [];
   const notes: string[] = [];
+  const applied: string[] = [];
   let during: () => void = () => undefined;
   let watch: ReflectorHandler | undefined;
   const index = new DependencyIndex();
@@ -56,6 +64,10 @@ function setUp(options: { stdout?: string; deleting?: () => never; resolve?: () 
   const client = {
     discovery: { resolve: options.resolve ?? (async () => configMaps), invalidate: () => undefined },
     async apply(body: KubeObject, { subresource }: { subresource?: string }) {
+      applied.push(subresource ?? body.kind);
+      if (subresource === "status" && options.statusFails?.()) {
+        throw answerError({ method: "PATCH", path: "/status" }, { status: 503, body: "" });
+      }
       if (subresource === "status") statuses.push(body);
       const metadata = { ...body.metadata, resourceVersion: "900" };
       return { object: { ...body, metadata }, created: false };
@@ -92,7 +104,7 @@ function setUp(options: { stdout?: string; deleting?: () => never; resolve?: () 
   } as unknown as Context;
   if (watch === undefined) throw new Error("the instances are not watched");
   return {
-    ...{ context, active, statuses, notes, watch },
+    ...{ context, active, statuses, notes, applied, watch },
     whileTheFlightRuns: (action: () => void) => {
       during = action;
     },
@@ -118,6 +130,17 @@ describe("reconcileInstance", () => {
     });
     await reconcileInstance(context, active, key);
     expect(statuses).toEqual([]);
+  });
+
+  it("makes nothing before the record of it is written, however often that fails", async () => {
+    const child = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c" } };
+    let failures = 1;
+    const statusFails = () => failures-- > 0;
+    const { context, active, applied, watch } = setUp({ stdout: JSON.stringify([child]), statusFails });
+    watch.upsert(instance("u1", "10"));
+    await expect(reconcileInstance(context, active, key)).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE" });
+    await reconcileInstance(context, active, key);
+    expect(applied.slice(0, 3)).toEqual(["status", "status", "ConfigMap"]);
   });
 
   it("says why a deletion does not go on", async () => {

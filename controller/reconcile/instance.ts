@@ -228,9 +228,12 @@ async function patchMetadata(
 
 async function recordIntent(run: Run, instance: KubeObject, inventory: readonly InventoryEntry[]): Promise<boolean> {
   const { state, context, active } = run;
-  state.record = { ...state.record, inputs: "", inventory };
+  const record = { ...state.record, inputs: "", inventory };
   const message = `applying ${inventory.length} ${inventory.length === 1 ? "object" : "objects"}`;
-  return tell(context, active, instance, { status: "False", reason: "InProgress", message }, state.record);
+  const written = await tell(context, active, instance, { status: "False", reason: "InProgress", message }, record);
+  // Not before: what is remembered here counts as recorded.
+  if (written) state.record = record;
+  return written;
 }
 
 /** False when the instance is gone, or another one has its name. */

@@ -34,6 +34,12 @@ export const errors = defineErrors({
       `"${f.namespace}", but the flight rendered ${f.offenders.join(", ")}`,
     todo: "Leave metadata.namespace out, or give the Airway's kind the scope Cluster.",
   },
+  RELEASE_RECORD_TOO_LARGE: {
+    message: (f: { objects: number; lookups: number; bytes: number; limit: number }) =>
+      `the record of ${f.objects} objects and ${f.lookups} lookups takes ${f.bytes} bytes of the instance's status, ` +
+      `more than the ${f.limit} that etcd has room for`,
+    todo: "Split the instance into several, each with fewer objects.",
+  },
   RELEASE_KIND_UNKNOWN: {
     message: (f: { apiVersion: string; kind: string; object: string }) =>
       `the flight's output, ${f.object}: the cluster has no kind ${f.kind} in ${f.apiVersion}`,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { KubeObject } from "../kube/object.ts";
-import { emptyRecord, type ReleaseRecord, readRecord, writeRecord } from "./record.ts";
+import { checkRecord, emptyRecord, type ReleaseRecord, readRecord, writeRecord } from "./record.ts";
 
 function instance(atc: unknown): KubeObject {
   return { apiVersion: "examples.com/v1", kind: "Backend", metadata: { name: "nginx" }, status: { atc } };
@@ -18,6 +18,13 @@ const record: fc.Arbitrary<ReleaseRecord> = fc.record({
 });
 
 describe("the release record", () => {
+  it("is refused when etcd could not take it", () => {
+    const entry = (at: number) => ({ apiVersion: "v1", kind: "ConfigMap", namespace: "ns", name: `c-${at}`, stage: 0 });
+    const inventory = Array.from({ length: 10_000 }, (_, at) => ({ ...entry(at), name: `${"long".repeat(20)}-${at}` }));
+    expect(() => checkRecord({ ...emptyRecord, inventory })).toThrow("10000 objects and 0 lookups");
+    expect(() => checkRecord({ ...emptyRecord, inventory: inventory.slice(0, 5_000) })).not.toThrow();
+  });
+
   it("comes back as it was written", () => {
     fc.assert(
       fc.property(record, written => {

@@ -8,6 +8,7 @@
  */
 
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
+import { errors } from "./errors.ts";
 
 /** One object that the release owns, or is about to own. `stage` counts from 0 in the order of creation. */
 export interface InventoryEntry extends ObjectRef {
@@ -59,6 +60,20 @@ export function writeRecord(record: ReleaseRecord): Record<string, unknown> {
     inventory: record.inventory.map(entry => ({ ...writeRef(entry), stage: entry.stage })),
     ...(record.lastRoll === undefined ? {} : { lastRoll: record.lastRoll }),
   };
+}
+
+/** Bytes of JSON. etcd takes objects of 1.5 MiB, and the instance has more to it than the record. */
+const largestRecord = 1_000_000;
+
+/** @throws RELEASE_RECORD_TOO_LARGE, before anything is made that could not be remembered. */
+export function checkRecord(record: ReleaseRecord): void {
+  const bytes = Buffer.byteLength(JSON.stringify(writeRecord(record)));
+  if (bytes <= largestRecord) return;
+  const { inventory, lookups } = record;
+  throw errors.RELEASE_RECORD_TOO_LARGE({
+    ...{ objects: inventory.length, lookups: lookups.length },
+    ...{ bytes, limit: largestRecord },
+  });
 }
 
 function readRoll(roll: Record<string, unknown>): Roll {
