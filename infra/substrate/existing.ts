@@ -30,8 +30,8 @@ export function existingSubstrate(settings: Settings, wanted: Wanted): Substrate
     // The name says which cluster is meant; another file or certificate for it is the same cluster.
     clusterIdentifier: context,
     enableSecretMutable: true,
-    // What is there already is somebody else's: taken over, `destroy` would delete it.
-    upsertExistingObjects: false,
+    // No upsertExistingObjects: what is there already is somebody else's, and taken over, `destroy` would delete it.
+    // After a killed run PULUMI_K8S_UPSERT_EXISTING_OBJECTS sets it once.
   });
   return partsInCluster(settings, wanted, { kubeconfig, provider, lifetime: undefined }, controllerImage, vaultAddress);
 }

@@ -74,7 +74,7 @@ export const errors = defineErrors({
   },
   KUBERNETES_EXISTS: {
     message: (f: { kind: string; id: string }) => `${f.kind} ${f.id} exists already and is not in this stack`,
-    todo: "Import it, delete it, or set upsertExistingObjects on the provider to take it over.",
+    todo: "If it is yours, from a run that was killed, run once with PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true to take it over. Else leave it, and take another cluster.",
   },
   KUBERNETES_WAIT_INVALID: {
     message: (f: { annotation: string }) => `pulumi.com/waitFor cannot be read: ${f.annotation}`,
