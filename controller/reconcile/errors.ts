@@ -6,6 +6,10 @@ export const reconcileErrors = defineErrors({
       `${f.object}: expected release "${f.own}" but resource is already owned by "${f.other}"`,
     todo: "Give one of the two releases another object name, or delete the object's present owner.",
   },
+  RELEASE_OWN_DEFINITION: {
+    message: (f: { object: string }) => `${f.object} defines the instance that renders it`,
+    todo: "Leave it out: it would belong to the instance, and be deleted with it.",
+  },
   RELEASE_UNKNOWN_KIND: {
     message: (f: { object: string }) => `${f.object}: the API server does not serve this kind`,
     todo: "Install its CRD, or let the flight emit the CRD in an earlier stage.",

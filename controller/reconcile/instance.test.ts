@@ -143,6 +143,17 @@ describe("reconcileInstance", () => {
     expect(applied.slice(0, 3)).toEqual(["status", "status", "ConfigMap"]);
   });
 
+  it.each([
+    { apiVersion: "yoke.cd/v1alpha1", kind: "Airway" },
+    { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition" },
+  ])("refuses to render $kind that it comes from", async of => {
+    const stdout = JSON.stringify([{ ...of, metadata: { name: "things.x" } }]);
+    const { context, active, applied, watch } = setUp({ stdout });
+    watch.upsert(instance("u1", "10"));
+    await expect(reconcileInstance(context, active, key)).rejects.toMatchObject({ code: "RELEASE_OWN_DEFINITION" });
+    expect(applied).toEqual(["status"]);
+  });
+
   it("says why a deletion does not go on", async () => {
     const deleting = () => {
       throw answerError({ method: "DELETE", path: "/api/v1/namespaces/ns/configmaps/c" }, { status: 403, body: "" });

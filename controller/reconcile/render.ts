@@ -4,11 +4,12 @@ import { CodedError } from "../../lib/errors.ts";
 import type { AirwaySpec } from "../airway/spec.ts";
 import type { Draft } from "../dynamic/dependencyIndex.ts";
 import type { FlightModule } from "../flight/sandbox.ts";
-import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
+import { groupKind, type KubeObject, type ObjectRef, type ResourceType, refOf } from "../kube/object.ts";
 import { normalise, releaseName } from "../release/normalise.ts";
 import { parseOutput } from "../release/output.ts";
 import type { Context } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
+import { describe } from "./explain.ts";
 import { RenderLookups } from "./lookups.ts";
 
 /** Which release an instance is, and how others recognise its objects. */
@@ -71,11 +72,20 @@ export async function render(
     const scopes = await scopesOf(context, output);
     const identity = { instance, ...name, crossNamespace: spec.scope === "Cluster" };
     const { stages } = normalise(output, identity, (apiVersion, kind) => scopes.get(`${apiVersion}|${kind}`));
+    refuseOwnDefinition(airway.name, stages);
     const { seen, refs, unknownKinds } = lookups;
     return { stages, seen, lookups: refs, unknownKinds, redact };
   } catch (error) {
     throw lookups.failure ?? redacted(error, redact);
   }
+}
+
+const definitions = ["Airway.yoke.cd", "CustomResourceDefinition.apiextensions.k8s.io"];
+
+/** An Airway and its CRD have one name. Other Airways may be rendered. */
+function refuseOwnDefinition(airway: string, stages: readonly KubeObject[][]): void {
+  const own = stages.flat().find(object => object.metadata.name === airway && definitions.includes(groupKind(object)));
+  if (own !== undefined) throw reconcileErrors.RELEASE_OWN_DEFINITION({ object: describe(refOf(own)) });
 }
 
 /** The value at `path` of the instance; a missing path yields null (contract §1.1). */
