@@ -2,7 +2,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { KubeClient } from "../controller/kube/client.ts";
-import { describeError } from "../lib/errors.ts";
 import { clientOf, kubeconfigPath } from "./cluster.ts";
 import { stateDir } from "./pulumiCli.ts";
 
@@ -27,7 +26,7 @@ export async function leaveCluster(stack: string): Promise<void> {
   if (existsSync(kubeconfig)) {
     const client = clientOf(kubeconfig);
     const done = await removeAirwayKind(client).catch(
-      error => `${airwayCrd.name} may be left in the cluster: ${describeError(error)}`,
+      (error: Error) => `${airwayCrd.name} may be left in the cluster: ${error.message}`,
     );
     await client.transport.close();
     console.log(`  ${done}`);
