@@ -46,6 +46,10 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
     const flight = await loadFlight(context, draft, spec);
     const crd = await applyCrd(context, draft, airway, spec);
     if (crd === undefined || !(await isServed(context, servedType(crd)))) {
+      // One that is being deleted waits for its instances, and they for their loop.
+      if (context.tracker.get(trackedKey(crdRef(name)))?.facts?.deleting === true) {
+        await watchInstancesOf(context, draft, airway);
+      }
       await tell(context, airway, { status: "False", reason: "InProgress", message: `waiting for CRD ${name}` });
       return crd === undefined ? {} : { requeueAfterMs: servedRetryMs };
     }

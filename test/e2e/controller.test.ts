@@ -79,6 +79,18 @@ describe("an Airway", () => {
     await world.gone(world.ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", airway, ""));
     await world.gone(world.configMap("short"));
   });
+
+  it("makes its CRD anew that somebody deleted while the controller was away, once the instances are gone", async () => {
+    const airway = await world.airway({ kind: "Torn", flight: echo });
+    await world.instance("Torn", "torn", { stages: [configMap("torn")] });
+    const crd = world.ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", airway, "");
+    const { metadata } = await world.get(crd);
+    await atc.kill("SIGTERM");
+    await world.delete(crd);
+    atc = await startAtc({ kubeconfig: inject("kubeconfig") });
+    await world.gone(world.configMap("torn"));
+    await eventually("another CRD", async () => expect((await world.get(crd)).metadata.uid).not.toBe(metadata.uid));
+  });
 });
 
 describe("an instance", () => {
