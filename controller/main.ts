@@ -54,9 +54,11 @@ async function run(config: Config): Promise<void> {
     await client.transport.close();
     await server.close();
   };
+  let stopping = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      process.once(signal, () => process.exit(1));
+    process.on(signal, () => {
+      if (stopping) process.exit(1);
+      stopping = true;
       stop(signal).then(
         () => process.exit(0),
         () => process.exit(1),
