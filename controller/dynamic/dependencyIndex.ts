@@ -3,8 +3,8 @@
  *
  * Promises:
  * - A dependency counts from the moment it is added, so an event that arrives during a render finds its instance.
- * - `commit` replaces the former set of an instance; `abandon` keeps the former set and what the failed render added,
- *   because the failure may depend on either.
+ * - `commit` replaces the former set of an instance. A draft that is not committed, because its render failed, leaves
+ *   the former set and what it added itself: the failure may depend on either.
  */
 
 /** Why an instance depends on an object: its flight looked it up, or its release contains it. */

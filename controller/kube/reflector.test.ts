@@ -150,13 +150,6 @@ describe("in good times", () => {
     expect(failures).toEqual([]);
   });
 
-  test("can begin at a resourceVersion that is known", async () => {
-    start({ resumeFrom: "10" });
-    const watch = await answerWatch(10);
-    await reflector.synced;
-    await proveWatch(watch, 11);
-  });
-
   test("after a stop tells nothing more and closes its watch", async () => {
     start();
     await answerList(10);

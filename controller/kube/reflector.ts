@@ -49,8 +49,6 @@ export interface ReflectorOptions {
   /** Objects come with their metadata only. */
   metadataOnly?: boolean;
   handler: ReflectorHandler;
-  /** Watch from this resourceVersion without listing: for a scope whose state is known from elsewhere. */
-  resumeFrom?: string;
   /** After a watch without a sign of life for so long there is a new list. Default 90 s; bookmarks come about every 60 s. */
   silenceMs?: number;
   clock?: Clock;
@@ -123,7 +121,6 @@ class ListWatch implements Reflector {
     this.#type = options.type;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
-    this.#position = options.resumeFrom;
     this.#lastLife = this.#clock.now();
     this.synced = this.#settle.promise;
     // Who does not wait for it is not to be bothered by a stop.

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../kube/object.ts";
-import { readiness, readinessNeedsStatus } from "./readiness.ts";
+import { readiness } from "./readiness.ts";
 
 interface Parts {
   metadata?: Record<string, unknown>;
@@ -260,21 +260,4 @@ test("anything that looks like an object has a readiness", () => {
       expect(result.reason).toMatch(/^\S+ demo\/x: /);
     }),
   );
-});
-
-test("the status of most of Kubernetes' own kinds need not be watched", () => {
-  for (const [apiVersion, kind] of [
-    ["v1", "Secret"],
-    ["v1", "ConfigMap"],
-    ["v1", "Service"],
-    ["rbac.authorization.k8s.io/v1", "Role"],
-  ] as const)
-    expect(readinessNeedsStatus({ apiVersion, kind })).toBe(false);
-  for (const [apiVersion, kind] of [
-    ["apps/v1", "Deployment"],
-    ["v1", "Pod"],
-    ["examples.com/v1", "Thing"],
-    ["external-secrets.io/v1", "ExternalSecret"],
-  ] as const)
-    expect(readinessNeedsStatus({ apiVersion, kind })).toBe(true);
 });

@@ -56,14 +56,6 @@ export function readiness(object: KubeObject): Readiness {
   return { ready: false, failed: true, reason: `${title(object)}: ${gap.failure}` };
 }
 
-/**
- * Whether the object's status must be watched to know its readiness. False for most of Kubernetes' own kinds, such as
- * Secret and ConfigMap, which are ready at once.
- */
-export function readinessNeedsStatus(of: { apiVersion: string; kind: string }): boolean {
-  return Object.hasOwn(rules, groupKind(of)) || !isKubernetesGroup(parseApiVersion(of.apiVersion).group);
-}
-
 function ruleOf(object: KubeObject): Rule {
   const gk = groupKind(object);
   const rule = Object.hasOwn(rules, gk) ? rules[gk] : undefined;
