@@ -3,22 +3,12 @@ import { spawn } from "node:child_process";
 import { delimiter, dirname, join } from "node:path";
 import { standInHome } from "../local/pulumi/environment.ts";
 import { installPlugins, needsStandIns } from "../local/pulumi/install.ts";
-import type { ToolName } from "../local/tools/catalog.ts";
+import { clusterTools, serviceTools } from "../local/tools/catalog.ts";
 import type { ReadyTool } from "../local/tools/find.ts";
 import { progressPrinter, type ToolEvent } from "../local/tools/progress.ts";
 import { ensureTools } from "../local/tools/tools.ts";
 import { root } from "./paths.ts";
 import { stateDir } from "./pulumiCli.ts";
-
-const clusterTools = [
-  "etcd",
-  "kube-apiserver",
-  "kube-controller-manager",
-  "kube-scheduler",
-  "kwok",
-  "kwokctl",
-] as const satisfies readonly ToolName[];
-const serviceTools = ["vault", "external-secrets"] as const satisfies readonly ToolName[];
 
 /** The Pulumi engine, on PATH, with plugins; for charts also helm, which Pulumi's own plugin has built in. */
 export async function installEngine({ charts = false } = {}): Promise<void> {
