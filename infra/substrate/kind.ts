@@ -1,13 +1,12 @@
 /** A cluster of its own in Docker: Vault, External Secrets and the controller run in it as pods. */
 import { local } from "@pulumi/command";
-import * as kubernetes from "@pulumi/kubernetes";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../config.ts";
 import type { Probe } from "../kind/cluster.ts";
 import { imageReference } from "../kind/image.ts";
 import { root } from "../paths.ts";
 import { partsInCluster } from "./partsInCluster.ts";
-import type { Cluster, Substrate, Wanted } from "./substrate.ts";
+import { type Cluster, ownCluster, type Substrate, type Wanted } from "./substrate.ts";
 
 export function kindSubstrate(settings: Settings, wanted: Wanted): Substrate {
   const cluster = kindCluster(settings);
@@ -46,16 +45,7 @@ function kindCluster(settings: Settings): Cluster & { readonly lifetime: local.C
     },
     { deleteBeforeReplace: true, additionalSecretOutputs: ["stdout"], customTimeouts: { create: "10m" } },
   );
-  const kubeconfig = pulumi.secret(lifetime.stdout);
-  const provider = new kubernetes.Provider("kubernetes", {
-    kubeconfig,
-    // As in local.ts: known beforehand, and not the Command's id.
-    clusterIdentifier: identity,
-    deleteUnreachable: true,
-    enableSecretMutable: true,
-    upsertExistingObjects: true,
-  });
-  return { kubeconfig, provider, lifetime };
+  return ownCluster(lifetime, identity);
 }
 
 function builtImage(settings: Settings): pulumi.Output<string> {

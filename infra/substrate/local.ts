@@ -14,7 +14,7 @@ import type { Settings } from "../config.ts";
 import { ExternalSecretsCrds } from "../externalSecretsCrds.ts";
 import { root } from "../paths.ts";
 import { sourceHash } from "../sources.ts";
-import { type Cluster, inCluster, type Substrate } from "./substrate.ts";
+import { type Cluster, inCluster, ownCluster, type Substrate } from "./substrate.ts";
 
 export function localSubstrate(settings: Settings): Substrate {
   const state = `.state/${settings.stack}`;
@@ -94,17 +94,7 @@ function embeddedCluster(
     },
     { deleteBeforeReplace: true, additionalSecretOutputs: ["stdout"] },
   );
-  const kubeconfig = pulumi.secret(lifetime.stdout);
-  const provider = new kubernetes.Provider("kubernetes", {
-    kubeconfig,
-    // Not the Command's id: the engine (3.259) unloads a provider that follows a Command which is deleted before it is
-    // replaced, and then cannot delete anything with it. Known beforehand, it makes previews exact, too.
-    clusterIdentifier: identity,
-    deleteUnreachable: true,
-    enableSecretMutable: true,
-    upsertExistingObjects: true,
-  });
-  return { kubeconfig, provider, lifetime };
+  return ownCluster(lifetime, identity);
 }
 
 /** Restarts a service when the cluster it logs in to is another, or answers elsewhere. */

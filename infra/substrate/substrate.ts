@@ -4,8 +4,9 @@
  * Three ways give the same facts: `kind` (Docker), `local` (processes of this machine) and `existing` (any kubeconfig
  * context). The rest of the program reads this interface and does not know which one it stands on.
  */
-import type * as kubernetes from "@pulumi/kubernetes";
-import type * as pulumi from "@pulumi/pulumi";
+import type { local } from "@pulumi/command";
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
 
 export interface Substrate {
   readonly cluster: Cluster;
@@ -53,6 +54,26 @@ export interface Wanted {
   readonly served: readonly { readonly group: string; readonly plural: string }[];
   /** The namespaces in which flights may render. */
   readonly workNamespaces: readonly string[];
+}
+
+/**
+ * A cluster that the stack makes itself.
+ *
+ * @param lifetime the Command that makes it and prints its kubeconfig
+ * @param identity names the cluster and its data; another value is another cluster
+ */
+export function ownCluster(lifetime: local.Command, identity: pulumi.Input<string>) {
+  const kubeconfig = pulumi.secret(lifetime.stdout);
+  const provider = new kubernetes.Provider("kubernetes", {
+    kubeconfig,
+    // Not the Command's id: the engine (3.259) unloads a provider that follows a Command which is deleted before it is
+    // replaced, and then cannot delete anything with it. Known beforehand, it makes previews exact, too.
+    clusterIdentifier: identity,
+    deleteUnreachable: true,
+    enableSecretMutable: true,
+    upsertExistingObjects: true,
+  });
+  return { kubeconfig, provider, lifetime };
 }
 
 /** What every object in the cluster is created with. Its dependencies come on top. */
