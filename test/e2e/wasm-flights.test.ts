@@ -1,25 +1,16 @@
 /** WebAssembly flights as Go builds them, with nothing but its standard library. */
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { flightModuleOf } from "../../controller/flight/loader.ts";
 import { createSandbox, type FlightModule, type FlightRun } from "../../controller/flight/sandbox.ts";
+import { buildFlights } from "../flights/build.ts";
 
-const source = fileURLToPath(new URL("../flights/probe", import.meta.url));
 const sandbox = createSandbox({ workers: 1 });
 let module: FlightModule;
 
 beforeAll(async () => {
-  const folder = await mkdtemp(join(tmpdir(), "probe-"));
-  const out = join(folder, "probe.wasm");
-  const env = { ...process.env, GOOS: "wasip1", GOARCH: "wasm", GOFLAGS: "", GOWORK: "off" };
-  await promisify(execFile)("go", ["build", "-ldflags=-s -w", "-o", out, "."], { cwd: source, env });
-  module = flightModuleOf(await readFile(out));
-  await rm(folder, { recursive: true });
+  module = flightModuleOf(await readFile(join(await buildFlights(), "probe")));
 });
 afterAll(() => sandbox.close());
 

@@ -3,43 +3,13 @@ package main
 
 import (
 	"encoding/json"
+	"flights/internal/host"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
-	"unsafe"
 )
-
-//go:wasmimport host k8s_lookup
-func lookup(state unsafe.Pointer, name, namespace, kind, apiVersion uint64) uint64
-
-//go:wasmimport host k8s_rest_mapping
-func restMapping(state unsafe.Pointer, group, kind uint64) uint64
-
-var held = map[uint32][]byte{}
-
-//go:wasmexport malloc
-func malloc(size uint32) uint64 {
-	buffer := make([]byte, size)
-	at := uint32(uintptr(unsafe.Pointer(unsafe.SliceData(buffer))))
-	held[at] = buffer
-	return uint64(at)<<32 | uint64(size)
-}
-
-func pack(text string) uint64 {
-	if text == "" {
-		return 0
-	}
-	return uint64(uintptr(unsafe.Pointer(unsafe.StringData(text))))<<32 | uint64(len(text))
-}
-
-func unpack(packed uint64) string {
-	at := uint32(packed >> 32)
-	text := string(held[at][:uint32(packed)])
-	delete(held, at)
-	return text
-}
 
 func main() {
 	input, _ := io.ReadAll(os.Stdin)
@@ -50,14 +20,12 @@ func main() {
 		fmt.Print(string(out))
 	case "lookup":
 		part := strings.Split(rest, ",")
-		var state uint32
-		answer := lookup(unsafe.Pointer(&state), pack(part[0]), pack(part[1]), pack(part[2]), pack(part[3]))
-		fmt.Printf("%d %s", state, unpack(answer))
+		state, answer := host.RawLookup(host.Ref{Name: part[0], Namespace: part[1], Kind: part[2], APIVersion: part[3]})
+		fmt.Printf("%d %s", state, answer)
 	case "map":
 		part := strings.Split(rest, ",")
-		var state uint32
-		answer := restMapping(unsafe.Pointer(&state), pack(part[0]), pack(part[1]))
-		fmt.Printf("%d %s", state, unpack(answer))
+		state, answer := host.RawRestMapping(part[0], part[1])
+		fmt.Printf("%d %s", state, answer)
 	case "fail":
 		fmt.Print("[]")
 		fmt.Fprint(os.Stderr, rest)

@@ -1,0 +1,54 @@
+/** The tests' WebAssembly flights: Go programs of its standard library only, built once for each content. */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import { promisify } from "node:util";
+import { withLock } from "../../local/lock.ts";
+import { goEnvironment } from "../../local/tools/build.ts";
+import { filesUnder } from "../../local/tools/recipe.ts";
+
+const source = import.meta.dirname;
+const built = join(source, "../../.state/flights");
+const execute = promisify(execFile);
+
+/**
+ * Builds all programs of `cmd/`, unless it has been done: some ten seconds, and more the first time.
+ * @returns a folder with a module per program, named like it
+ * @throws what the compiler says
+ */
+export async function buildFlights(report: (line: string) => void = () => undefined): Promise<string> {
+  const target = join(built, digestOfSource());
+  mkdirSync(built, { recursive: true });
+  await withLock(
+    built,
+    "build",
+    async () => {
+      if (!existsSync(target)) await buildInto(target, report);
+    },
+    { waitMs: 300_000 },
+  );
+  return target;
+}
+
+async function buildInto(target: string, report: (line: string) => void): Promise<void> {
+  const began = performance.now();
+  report(`building ${readdirSync(join(source, "cmd")).length} WebAssembly flights with Go`);
+  for (const former of modules()) rmSync(join(built, former), { recursive: true });
+  const draft = `${target}.draft`;
+  const env = { ...goEnvironment(), GOOS: "wasip1", GOARCH: "wasm" };
+  const args = ["build", "-trimpath", "-ldflags", "-s -w", "-o", `${draft}/`, "./cmd/..."];
+  await execute("go", args, { cwd: source, env });
+  renameSync(draft, target);
+  report(`built in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+}
+
+const modules = () => readdirSync(built).filter(name => /^[0-9a-f]{16}/.test(name));
+
+function digestOfSource(): string {
+  const hash = createHash("sha256");
+  for (const file of filesUnder(source).filter(name => /\.go$|go\.mod$/.test(name))) {
+    hash.update(`\0${relative(source, file)}\0`).update(readFileSync(file));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
