@@ -3,7 +3,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { freePort } from "../../../local/ports.ts";
 import { eventually } from "./eventually.ts";
+import { serviceAccount } from "./identity.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 const main = resolve(root, "controller/main.ts");
@@ -90,6 +92,21 @@ export class Atc {
     const address = /"address":"([^"]+)"/.exec(line)?.[1];
     if (address !== undefined && line.includes('"starting"')) this.#address.resolve(address);
   }
+}
+
+/**
+ * Options for a controller with webhooks: its own ServiceAccount, and a fixed port on which the API server reaches it by
+ * a loopback URL. Use them for each start of it, so that a restart serves where the last one did.
+ *
+ * @param kubeconfig the admin's
+ */
+export async function withAdmission(kubeconfig: string, name = "atc"): Promise<AtcOptions> {
+  const identity = await serviceAccount(kubeconfig, { name });
+  const port = await freePort(new Set());
+  return {
+    kubeconfig: identity.kubeconfig,
+    env: { PORT: String(port), WEBHOOK_URL: `https://127.0.0.1:${port}` },
+  };
 }
 
 /** Starts a controller and waits until it is ready. */
