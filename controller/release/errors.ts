@@ -45,4 +45,17 @@ export const errors = defineErrors({
       `the flight's output, ${f.object}: the cluster has no kind ${f.kind} in ${f.apiVersion}`,
     todo: "Install its CustomResourceDefinition, render it in the same output, or correct apiVersion and kind.",
   },
+  RELEASE_REVISION_TOO_LARGE: {
+    message: (f: { objects: number; bytes: number; limit: number }) =>
+      `the revision of ${f.objects} objects takes ${f.bytes} bytes, more than the ${f.limit} that a Secret has room for`,
+    todo: "Split the instance into several, each with fewer objects; until then it rolls without history.",
+  },
+  RELEASE_REVISION_FORGED: {
+    message: (f: { name: string }) => `Secret ${f.name} is no revision of this release that this controller stored`,
+    todo: "Name a revision from status.atc.revision; one that yoke or a former installation stored cannot be trusted.",
+  },
+  RELEASE_REVISION_UNREADABLE: {
+    message: (f: { name: string; why: string }) => `the revision ${f.name} cannot be read: ${f.why}`,
+    todo: "Delete that Secret and name another revision.",
+  },
 });

@@ -21,7 +21,21 @@ export function parseOutput(stdout: string): KubeObject[][] {
   if (stdout.length > largestOutput)
     throw errors.RELEASE_OUTPUT_TOO_LARGE({ what: "characters", limit: largestOutput });
   if (stdout.trim() === "") throw errors.RELEASE_OUTPUT_EMPTY({});
-  const stages = stagesOf(decode(stdout));
+  return staged(decode(stdout));
+}
+
+/**
+ * The same for what is decoded already.
+ *
+ * @throws RELEASE_OUTPUT_… and RELEASE_OBJECT_INVALID
+ */
+export function checkStages(value: unknown): KubeObject[][] {
+  checkPlain(value);
+  return staged([value]);
+}
+
+function staged(documents: unknown[]): KubeObject[][] {
+  const stages = stagesOf(documents);
   const count = stages.reduce((sum, stage) => sum + stage.length, 0);
   if (count > mostObjects) throw errors.RELEASE_OUTPUT_TOO_LARGE({ what: "objects", limit: mostObjects });
   return stages.flatMap(definitionsFirst).filter(stage => stage.length > 0);
