@@ -17,11 +17,12 @@ import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
 import type { Reflector, ReflectorHandler } from "../kube/reflector.ts";
 import { digest, fieldManager, ownedFields } from "../release/fields.ts";
-import { ActiveAirway, type InstanceChange } from "./activeAirway.ts";
+import { type ActiveAirway, airwayReference } from "./activeAirway.ts";
 import { type Context, forgetDependencies } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
-import type { NextLook } from "./instance.ts";
-import { airwayKey } from "./keys.ts";
+import { airwayKey, instanceKey } from "./keys.ts";
+import { type OwnerChange, OwnerStore } from "./ownerStore.ts";
+import type { NextLook } from "./release.ts";
 import { type Ready, statusManager, writeStatus } from "./status.ts";
 
 const airwayFinalizer = "yoke.cd/strip.airway";
@@ -30,7 +31,7 @@ export interface AirwayContext extends Context {
   /** All Airways, by name; kept by the watch and by our own writes' answers. */
   readonly airwayObjects: Map<string, KubeObject>;
   openReflector(type: ResourceType, handler: ReflectorHandler): Reflector;
-  instanceChanged(airway: ActiveAirway, key: string, change: InstanceChange, object: KubeObject): void;
+  ownerChanged(key: string, change: OwnerChange, object: KubeObject): void;
   /** The CRD as applied last, by Airway: its digest and the fields that are ours. */
   readonly appliedCrds: Map<string, { digest: string; fields: string }>;
 }
@@ -62,7 +63,7 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
     // A restart with a spec that is broken now must still finish the deletion of instances.
     await watchInstancesOf(context, draft, airway);
     const problem = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
-    const former = context.airways.get(name)?.flight;
+    const former = context.airways.get(name)?.serving?.flight;
     const message =
       former === undefined ? problem : `${problem}; instances are still rendered by flight sha256:${former.digest}`;
     if (!isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED")) {
@@ -177,14 +178,12 @@ async function activate(
   flight: FlightModule,
 ): Promise<void> {
   const active = await watchInstances(context, airway, crd);
-  const changed = active.flight !== undefined && specDigest(active.spec, active.flight) !== specDigest(spec, flight);
-  const change = active.flight?.digest === flight.digest ? "updated" : "flight changed";
-  const first = active.flight === undefined;
-  active.spec = spec;
-  active.flight = flight;
-  if (!changed && !first) return;
-  for (const key of active.keys()) {
-    if (changed) {
+  const former = active.serving;
+  active.serving = { spec, flight };
+  if (former !== undefined && servingDigest(former) === servingDigest(active.serving)) return;
+  const change = former?.flight.digest === flight.digest ? "updated" : "flight changed";
+  for (const key of active.instances.keys()) {
+    if (former !== undefined) {
       const object = { apiVersion: airway.apiVersion, kind: airway.kind, namespace: "", name: airway.metadata.name };
       const resourceVersion = airway.metadata.resourceVersion ?? "";
       context.causes.add(key, { change, object, resourceVersion, at: performance.now() });
@@ -193,8 +192,8 @@ async function activate(
   }
 }
 
-function specDigest(spec: AirwaySpec | undefined, flight: FlightModule | undefined): string {
-  return digest(JSON.stringify([spec, flight?.digest]));
+function servingDigest({ spec, flight }: NonNullable<ActiveAirway["serving"]>): string {
+  return digest(JSON.stringify([spec, flight.digest]));
 }
 
 /** The watch of the instances, in the version that etcd holds; opened anew only when that kind changed. */
@@ -202,19 +201,18 @@ async function watchInstances(context: AirwayContext, airway: KubeObject, crd: K
   const { name, uid = "" } = airway.metadata;
   const type = servedType(crd);
   const present = context.airways.get(name);
-  if (present !== undefined && JSON.stringify(present.type) === JSON.stringify(type) && present.owner.uid === uid) {
-    return present;
-  }
-  await present?.reflector.stop();
-  const active: ActiveAirway = new ActiveAirway({
-    name,
-    uid,
+  const sameType = JSON.stringify(present?.instances.type) === JSON.stringify(type);
+  if (present !== undefined && sameType && present.reference.uid === uid) return present;
+  await present?.instances.reflector.stop();
+  const instances = new OwnerStore({
     type,
+    keyOf: ({ metadata }) => instanceKey(name, metadata.namespace ?? "", metadata.name),
     openReflector: handler => context.openReflector(type, handler),
-    changed: (key, change, object) => context.instanceChanged(active, key, change, object),
+    changed: context.ownerChanged,
   });
+  const active: ActiveAirway = { name, reference: airwayReference(name, uid), instances, serving: undefined };
   context.airways.set(name, active);
-  active.reflector.start();
+  instances.reflector.start();
   return active;
 }
 
@@ -274,8 +272,8 @@ async function forgetAirway(context: AirwayContext, name: string): Promise<NextL
   context.appliedCrds.delete(name);
   context.causes.forget(airwayKey(name));
   forgetDependencies(context, airwayKey(name));
-  await active?.reflector.stop();
-  for (const key of active?.keys() ?? []) context.queue.add(key);
+  await active?.instances.reflector.stop();
+  for (const key of active?.instances.keys() ?? []) context.queue.add(key);
   return {};
 }
 

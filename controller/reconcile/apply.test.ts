@@ -7,7 +7,7 @@ import { createMetrics } from "../observe/metrics.ts";
 import { factsOf, type ObjectFacts } from "../release/facts.ts";
 import { emptyRecord } from "../release/record.ts";
 import { applyRelease } from "./apply.ts";
-import type { Context, InstanceState } from "./context.ts";
+import type { Context, ReleaseState } from "./context.ts";
 
 const child: KubeObject = { apiVersion: "v1", kind: "Secret", metadata: { name: "a", namespace: "ns" }, data: {} };
 const key = "v1|Secret|ns|a";
@@ -32,14 +32,14 @@ async function applyOne(options: {
   const index = new DependencyIndex();
   const client = { discovery: { resolve: async () => type }, apply: async () => options.answer() };
   const context = { client, tracker, index, metrics: createMetrics() } as unknown as Context;
-  const state: InstanceState = { record: emptyRecord, inputs: "", applied: new Map(), lastRun: 0 };
+  const state: ReleaseState = { record: emptyRecord, inputs: "", applied: new Map(), lastRun: 0, access: context };
   const seen = new Map(options.seen === undefined ? [] : [[key, options.seen]]);
   const lookups: ObjectRef[] = [];
   return applyRelease(context, {
     key: "instance|x|ns|a",
-    name: { release: "r", namespace: "ns", owner: "ns/r" },
-    spec: { prune: { crds: false, namespaces: false } } as never,
-    rendered: { stages: [[child]], seen, lookups, unknownKinds: false, redact: text => text },
+    name: { release: "r", namespace: "ns", owner: "ns/r", history: "r" },
+    spec: { prune: { crds: false, namespaces: false } },
+    rendered: { stages: [[child]], seen, lookups, unknownKinds: false, milliseconds: 1, redact: text => text },
     draft: index.begin("instance|x|ns|a"),
     state,
     recordIntent: async () => true,

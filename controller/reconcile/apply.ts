@@ -5,7 +5,6 @@
  * controller that dies in between leaves nothing untracked.
  */
 
-import type { AirwaySpec } from "../airway/spec.ts";
 import type { Draft } from "../dynamic/dependencyIndex.ts";
 import { type Tracked, trackedKey } from "../dynamic/tracker.ts";
 import { isKubeError } from "../kube/errors.ts";
@@ -14,11 +13,12 @@ import type { ObjectFacts } from "../release/facts.ts";
 import { changedLeaves, digest, fieldManager, holds, leavesOf, ownedFields } from "../release/fields.ts";
 import { type ChildAction, type DesiredChild, planChild } from "../release/plan.ts";
 import { checkRecord, type InventoryEntry } from "../release/record.ts";
-import type { Context, InstanceState } from "./context.ts";
+import type { Access, Context, ReleaseState } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { type AppliedChange, describe } from "./explain.ts";
+import type { ReleaseName, ReleaseSpec } from "./releaseSpec.ts";
 import { removeLeaving } from "./removal.ts";
-import type { ReleaseName, Rendered } from "./render.ts";
+import type { Rendered } from "./render.ts";
 
 /**
  * - `complete`: the cluster is as rendered (children may still be on their way to ready).
@@ -35,23 +35,25 @@ export interface ApplyResult {
   readonly seen: ReadonlyMap<string, string>;
 }
 
+type ApplyContext = Access & Pick<Context, "metrics">;
+
 export interface ApplyInput {
   readonly key: string;
   readonly name: ReleaseName;
-  readonly spec: AirwaySpec;
+  readonly spec: Pick<ReleaseSpec, "prune">;
   readonly rendered: Rendered;
   readonly draft: Draft;
-  readonly state: InstanceState;
+  readonly state: ReleaseState;
   /**
    * Writes the record with this inventory; called before the first object outside the recorded one is made. False when
-   * the instance is gone, and nothing must be made for it.
+   * the owner is gone, and nothing must be made for it.
    */
   recordIntent(inventory: readonly InventoryEntry[]): Promise<boolean>;
 }
 
 type Live = ReadonlyMap<string, Tracked<ObjectFacts>>;
 
-export async function applyRelease(context: Context, input: ApplyInput): Promise<ApplyResult> {
+export async function applyRelease(context: ApplyContext, input: ApplyInput): Promise<ApplyResult> {
   const { rendered, state } = input;
   const desired = rendered.stages.map((objects, stage) => objects.map(object => desiredChild(object, stage)));
   const inventory = union(state.record.inventory, desired.flat());
@@ -72,7 +74,7 @@ export async function applyRelease(context: Context, input: ApplyInput): Promise
   // From here on the cluster may differ from the last success, whatever becomes of this run.
   state.inputs = "";
   if (needsRecord(state.record.inventory, desired.flat()) && !(await input.recordIntent(inventory))) {
-    return result("stale", "the instance is gone");
+    return result("stale", "the owner is gone");
   }
 
   for (const [index, stage] of desired.entries()) {
@@ -107,7 +109,7 @@ export async function applyRelease(context: Context, input: ApplyInput): Promise
 
 /** Right after its CRD got ready in an earlier stage a kind is not served for some moments. */
 function unserved(
-  context: Context,
+  context: Access,
   ref: ObjectRef,
   stage: number,
   result: (outcome: "unserved", message: string) => ApplyResult,
@@ -143,7 +145,7 @@ function names(children: readonly DesiredChild[]): string {
 
 /** Adds the children whose kind is served to `live`; each is watched before it is looked at. */
 async function watchChildren(
-  context: Context,
+  context: Access,
   draft: Draft,
   children: readonly DesiredChild[],
   live: Map<string, Tracked<ObjectFacts>>,
@@ -193,7 +195,7 @@ interface ChildOutcome {
 }
 
 async function applyChild(
-  context: Context,
+  context: ApplyContext,
   input: ApplyInput,
   child: DesiredChild,
   live: Live,

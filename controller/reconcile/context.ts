@@ -1,4 +1,4 @@
-/** What the loops share: the rooms, already wired, and the memory of each instance. */
+/** What the loops share: the rooms, already wired, and the memory of each release. */
 
 import type { DependencyIndex } from "../dynamic/dependencyIndex.ts";
 import type { Tracker } from "../dynamic/tracker.ts";
@@ -14,20 +14,27 @@ import type { ReleaseRecord } from "../release/record.ts";
 import type { ActiveAirway } from "./activeAirway.ts";
 import type { CauseBook } from "./causes.ts";
 
-/** What one process remembers of one instance. All of it can be rebuilt from the cluster. */
-export interface InstanceState {
+/** One identity towards the API server, and what it watches: what it may not see must not come from another's watch. */
+export interface Access {
+  readonly client: KubeClient;
+  readonly tracker: Tracker<ObjectFacts>;
+  readonly index: DependencyIndex;
+}
+
+/** What one process remembers of one release. All of it can be rebuilt from the cluster. */
+export interface ReleaseState {
   record: ReleaseRecord;
   /** Inputs of the last success of this process or, after a start, of the record. */
   inputs: string;
   readonly applied: Map<string, Applied>;
   /** When the last complete run ended, in milliseconds of `context.now()`; for the drift interval. */
   lastRun: number;
+  /** Where its dependencies are held. */
+  readonly access: Access;
 }
 
-export interface Context {
-  readonly client: KubeClient;
-  readonly tracker: Tracker<ObjectFacts>;
-  readonly index: DependencyIndex;
+/** The access is the controller's own. */
+export interface Context extends Access {
   readonly sandbox: Sandbox;
   readonly queue: WorkQueue;
   readonly events: EventRecorder;
@@ -35,12 +42,12 @@ export interface Context {
   readonly log: Logger;
   readonly causes: CauseBook;
   readonly airways: Map<string, ActiveAirway>;
-  readonly states: Map<string, Promise<InstanceState>>;
+  readonly states: Map<string, Promise<ReleaseState>>;
   /** Milliseconds since the epoch. */
   now(): number;
 }
 
 /** Forgets the dependencies of one key and closes the watches that nobody needs any more. */
-export function forgetDependencies(context: Pick<Context, "index" | "tracker">, key: string): void {
-  for (const orphan of context.index.forget(key)) context.tracker.untrack(orphan);
+export function forgetDependencies(access: Pick<Access, "index" | "tracker">, key: string): void {
+  for (const orphan of access.index.forget(key)) access.tracker.untrack(orphan);
 }

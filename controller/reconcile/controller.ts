@@ -11,7 +11,7 @@ import { pauseAfter } from "../kube/backoff.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { sleep, systemClock } from "../kube/clock.ts";
 import { isKubeError } from "../kube/errors.ts";
-import type { KubeObject, ResourceType } from "../kube/object.ts";
+import { type KubeObject, type ResourceType, refOf } from "../kube/object.ts";
 import { createQueue, type Priority } from "../kube/queue.ts";
 import { createReflector, type Reflector, type ReflectorHandler } from "../kube/reflector.ts";
 import type { EventRecorder } from "../observe/events.ts";
@@ -19,11 +19,14 @@ import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Check } from "../observe/server.ts";
 import { factsOf, type ObjectFacts, sameReadiness, sameShape } from "../release/facts.ts";
-import type { ActiveAirway, InstanceChange } from "./activeAirway.ts";
 import { type AirwayContext, reconcileAirway } from "./airway.ts";
 import { CauseBook } from "./causes.ts";
-import { forgetInstance, type NextLook, reconcileInstance, restoreInstance } from "./instance.ts";
+import { instanceOwner } from "./instance.ts";
 import { airwayKey, parseKey } from "./keys.ts";
+import type { Owner } from "./owner.ts";
+import type { OwnerChange } from "./ownerStore.ts";
+import { type NextLook, reconcileRelease } from "./release.ts";
+import { forgetRelease, restoreRelease } from "./restore.ts";
 import { statusManager } from "./status.ts";
 
 export interface ControllerOptions {
@@ -101,12 +104,12 @@ export function createController(options: ControllerOptions): Controller {
     appliedCrds: new Map(),
     now: () => Date.now(),
     openReflector: (type, handler) => openReflector(type, handler, {}),
-    instanceChanged: (airway, key, change, object) => instanceChanged(context, airway, key, change, object),
+    ownerChanged: (key, change, object) => ownerChanged(context, key, change, object),
   };
   const airways = openReflector(airwayType, airwayHandler(context), {});
   const reflectors = (): Reflector[] => [
     airways,
-    ...[...context.airways.values()].map(airway => airway.reflector),
+    ...[...context.airways.values()].map(({ instances }) => instances.reflector),
     ...tracker.reflectors(),
   ];
   metrics.readFrom(() => {
@@ -137,7 +140,7 @@ export function createController(options: ControllerOptions): Controller {
     async stop() {
       stopping.abort(new Error("the controller stops"));
       await airways.stop();
-      await Promise.all([...context.airways.values()].map(airway => airway.reflector.stop()));
+      await Promise.all([...context.airways.values()].map(({ instances }) => instances.reflector.stop()));
       await queue.stop();
       await tracker.stop();
     },
@@ -210,28 +213,29 @@ function airwayHandler(context: AirwayContext): ReflectorHandler {
   };
 }
 
-function instanceChanged(
-  context: AirwayContext,
-  airway: ActiveAirway,
-  key: string,
-  change: InstanceChange,
-  object: KubeObject,
-): void {
+/** undefined: the Airway of the kind is gone. */
+function ownerOf(context: AirwayContext, key: string): Owner | undefined {
+  const target = parseKey(key);
+  if (target.type === "airway") return undefined;
+  const airway = context.airways.get(target.airway);
+  return airway === undefined ? undefined : instanceOwner(context, airway, target);
+}
+
+function ownerChanged(context: AirwayContext, key: string, change: OwnerChange, object: KubeObject): void {
   const priority: Priority = change === "added" ? "low" : "high";
-  if (change === "added") {
+  const owner = ownerOf(context, key);
+  if (change === "added" && owner !== undefined) {
     // Of an object of the same name that is gone.
     context.states.delete(key);
-    void restoreInstance(context, key, object);
+    void restoreRelease(context, owner, object);
   }
   if (change === "added" || change === "input") {
-    const { namespace = "", name, resourceVersion = "" } = object.metadata;
-    const { apiVersion, kind } = airway.type;
     // What was recorded already is seen for the first time by this process only.
     const started = change === "added" && (object["status"] as { atc?: unknown } | undefined)?.atc !== undefined;
     context.causes.add(key, {
       change: started ? "started" : change === "added" ? "created" : "updated",
-      object: { apiVersion, kind, namespace, name },
-      resourceVersion,
+      object: refOf(object),
+      resourceVersion: object.metadata.resourceVersion ?? "",
       at: performance.now(),
     });
   }
@@ -246,13 +250,12 @@ function dependencyChanged(
   const readiness = !sameReadiness(before, after);
   for (const dependent of context.index.dependents(tracked.key)) {
     if (dependent.instance === origin) continue;
-    const target = parseKey(dependent.instance);
-    const mode = context.airways.get(target.airway)?.spec?.mode;
-    const renders = dependent.lookup || (shape && mode === "dynamic");
+    const owner = ownerOf(context, dependent.instance);
+    const renders = dependent.lookup || (shape && owner?.mode() === "dynamic");
     // Nothing before and nothing after: the object could not be read until now.
     const readable = before === undefined && after === undefined;
     if (!renders && !shape && !readiness && !readable) continue;
-    if (renders && target.type === "instance") {
+    if (renders && parseKey(dependent.instance).type !== "airway") {
       const { ref: object, resourceVersion } = tracked;
       context.causes.add(dependent.instance, { change, object, resourceVersion, at: performance.now() });
     }
@@ -264,8 +267,10 @@ async function processKey(context: AirwayContext, key: string): Promise<NextLook
   const target = parseKey(key);
   try {
     if (target.type === "airway") return await reconcileAirway(context, target.airway);
-    const airway = context.airways.get(target.airway);
-    return await (airway === undefined ? forgetInstance(context, key) : reconcileInstance(context, airway, key));
+    const owner = ownerOf(context, key);
+    if (owner !== undefined) return await reconcileRelease(context, owner);
+    await forgetRelease(context, key);
+    return {};
   } catch (error) {
     const code = error instanceof CodedError ? error.code : "UNKNOWN";
     context.metrics.reconcileErrors.inc({ loop: target.type, code });

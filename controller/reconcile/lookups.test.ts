@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { DependencyIndex } from "../dynamic/dependencyIndex.ts";
 import { answerError, isKubeError } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
-import type { Context } from "./context.ts";
+import type { Access } from "./context.ts";
 import { RenderLookups } from "./lookups.ts";
 
 const type = { group: "", version: "v1", apiVersion: "v1", kind: "Secret", plural: "secrets", namespaced: true };
@@ -14,10 +13,8 @@ function refusal(status: number) {
 
 /** Lookups of a mode that does not react to them: each is a read. */
 function lookups(get: () => Promise<KubeObject | undefined>) {
-  const index = new DependencyIndex();
-  const context = { client: { discovery: { resolve: async () => type }, get }, index } as unknown as Context;
-  const policy = { clusterAccess: true, matchers: [], owner: "ns/r", watch: false };
-  return new RenderLookups(context, policy, index.begin("instance"));
+  const access = { client: { discovery: { resolve: async () => type }, get } } as unknown as Access;
+  return new RenderLookups(access, { clusterAccess: true, matchers: [], owner: "ns/r" }, undefined);
 }
 
 function owned(data: Record<string, string>): KubeObject {

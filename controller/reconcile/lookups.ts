@@ -14,7 +14,7 @@ import { isKubeError } from "../kube/errors.ts";
 import { groupKind, type KubeObject, type ObjectRef, type ResourceType } from "../kube/object.ts";
 import type { ObjectFacts } from "../release/facts.ts";
 import { ownerKey } from "../release/normalise.ts";
-import type { Context } from "./context.ts";
+import type { Access } from "./context.ts";
 
 const notOwned = "forbidden: cannot access resource outside of target release ownership";
 const noAccess = "access to the cluster has not been granted for this flight invocation";
@@ -24,8 +24,6 @@ export interface LookupPolicy {
   readonly matchers: readonly Matcher[];
   /** Owner key of the release that is rendered. */
   readonly owner: string;
-  /** Whether later changes of what is looked up matter (dynamic and subscription mode). */
-  readonly watch: boolean;
 }
 
 const unreadable = "unreadable";
@@ -50,13 +48,14 @@ export class RenderLookups {
   unknownKinds = false;
   /** What made the render useless: the API server could not be asked. */
   failure: unknown;
-  readonly #context: Pick<Context, "client" | "tracker" | "index">;
+  readonly #context: Access;
   readonly #policy: LookupPolicy;
-  readonly #draft: Draft;
+  readonly #draft: Draft | undefined;
   readonly #answers = new Map<string, Promise<LookupAnswer>>();
   readonly #secrets = new Set<string>();
 
-  constructor(context: Pick<Context, "client" | "tracker" | "index">, policy: LookupPolicy, draft: Draft) {
+  /** @param draft where later changes of what is looked up matter; else each object is only read */
+  constructor(context: Access, policy: LookupPolicy, draft: Draft | undefined) {
     this.#context = context;
     this.#policy = policy;
     this.#draft = draft;
@@ -112,7 +111,7 @@ export class RenderLookups {
   }
 
   async #read(type: ResourceType, ref: ObjectRef, key: string): Promise<Found> {
-    if (!this.#policy.watch) {
+    if (this.#draft === undefined) {
       return this.#context.client.get(ref).then(
         object => ({ object, version: object?.metadata.resourceVersion ?? "" }),
         (error: Error) => ({ object: undefined, version: unreadable, error }),

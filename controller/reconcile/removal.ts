@@ -1,11 +1,10 @@
 /**
- * Removes what a release no longer contains, last stage first, and everything when the instance goes (contract §4.4).
+ * Removes what a release no longer contains, last stage first, and everything when its owner goes (contract §4.4).
  *
  * Only objects that carry this release's owner key are touched. A stage begins when the one after it is gone, which
  * events tell; nothing is polled, and an object that is gone already counts as removed.
  */
 
-import type { AirwaySpec } from "../airway/spec.ts";
 import type { Draft } from "../dynamic/dependencyIndex.ts";
 import { type Tracked, trackedKey } from "../dynamic/tracker.ts";
 import { isKubeError } from "../kube/errors.ts";
@@ -15,13 +14,15 @@ import { fieldManager } from "../release/fields.ts";
 import { managedByLabel, releaseAnnotation, releaseNamespaceAnnotation } from "../release/normalise.ts";
 import { leaving } from "../release/plan.ts";
 import type { InventoryEntry } from "../release/record.ts";
-import type { Context } from "./context.ts";
-import type { ReleaseName } from "./render.ts";
+import type { Access, Context } from "./context.ts";
+import type { Prune, ReleaseName } from "./releaseSpec.ts";
+
+type RemovalContext = Access & Pick<Context, "metrics">;
 
 export interface RemovalInput {
   readonly key: string;
   readonly name: ReleaseName;
-  readonly prune: AirwaySpec["prune"];
+  readonly prune: Prune;
   readonly draft: Draft;
   readonly inventory: readonly InventoryEntry[];
   /** What stays; see `refKey`. */
@@ -29,7 +30,7 @@ export interface RemovalInput {
 }
 
 /** Takes the next step. Returns what has to be gone before the removal can go on; nothing when it is complete. */
-export async function removeLeaving(context: Context, input: RemovalInput): Promise<ObjectRef[]> {
+export async function removeLeaving(context: RemovalContext, input: RemovalInput): Promise<ObjectRef[]> {
   for (const stage of leaving(input.inventory, input.keys)) {
     const pending = await Promise.all(stage.map(entry => removeOne(context, input, entry)));
     const present = stage.filter((_, index) => pending[index]);
@@ -39,7 +40,7 @@ export async function removeLeaving(context: Context, input: RemovalInput): Prom
 }
 
 /** Whether the object is still there and has to go first. */
-async function removeOne(context: Context, input: RemovalInput, entry: InventoryEntry): Promise<boolean> {
+async function removeOne(context: RemovalContext, input: RemovalInput, entry: InventoryEntry): Promise<boolean> {
   const type = await context.client.discovery.resolve(entry.apiVersion, entry.kind);
   // With its kind went the object.
   if (type === undefined) return false;
@@ -54,13 +55,13 @@ async function removeOne(context: Context, input: RemovalInput, entry: Inventory
 }
 
 /** Deleting these takes foreign objects with them, so it needs the Airway's word. */
-function isKept(entry: ObjectRef, prune: AirwaySpec["prune"]): boolean {
+function isKept(entry: ObjectRef, prune: Prune): boolean {
   const { group } = parseApiVersion(entry.apiVersion);
   if (group === "apiextensions.k8s.io" && entry.kind === "CustomResourceDefinition") return !prune.crds;
   return group === "" && entry.kind === "Namespace" && !prune.namespaces;
 }
 
-async function remove(context: Context, entry: ObjectRef, tracked: Tracked<ObjectFacts>): Promise<boolean> {
+async function remove(context: RemovalContext, entry: ObjectRef, tracked: Tracked<ObjectFacts>): Promise<boolean> {
   try {
     const result = await context.client.delete(entry, { uid: tracked.uid, propagation: "Foreground" });
     context.metrics.applies.inc({ result: "deleted" });
@@ -73,7 +74,7 @@ async function remove(context: Context, entry: ObjectRef, tracked: Tracked<Objec
 }
 
 /** Leaves the object behind as nobody's: without the marks of the release. */
-async function orphan(context: Context, input: RemovalInput, entry: ObjectRef): Promise<boolean> {
+async function orphan(context: RemovalContext, input: RemovalInput, entry: ObjectRef): Promise<boolean> {
   const patch = {
     metadata: {
       ownerReferences: null,

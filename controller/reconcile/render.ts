@@ -1,31 +1,27 @@
-/** One run of a flight: instance in, normalised stages out (contract §2.3, §3). */
+/**
+ * One run of a flight: owner in, normalised stages out (contract §2.3, §3). Writes nothing. With a draft, what is looked
+ * up becomes a dependency; without one it is only read, as for the trial render of an owner that does not exist yet.
+ */
 
 import { CodedError } from "../../lib/errors.ts";
-import type { AirwaySpec } from "../airway/spec.ts";
 import type { Draft } from "../dynamic/dependencyIndex.ts";
-import type { FlightModule } from "../flight/sandbox.ts";
+import type { Sandbox } from "../flight/sandbox.ts";
 import { groupKind, type KubeObject, type ObjectRef, type ResourceType, refOf } from "../kube/object.ts";
-import { normalise, releaseName } from "../release/normalise.ts";
+import { normalise } from "../release/normalise.ts";
 import { parseOutput } from "../release/output.ts";
-import type { Context } from "./context.ts";
+import type { Access } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { describe } from "./explain.ts";
 import { RenderLookups } from "./lookups.ts";
+import { type ReleaseName, type ReleaseSpec, reactsToLookups, stdinOf } from "./releaseSpec.ts";
 
-/** Which release an instance is, and how others recognise its objects. */
-export interface ReleaseName {
-  readonly release: string;
-  /** The instance's namespace; `default` for cluster-scoped instances. */
-  readonly namespace: string;
-  /** `<namespace>/<release>` (contract §0). */
-  readonly owner: string;
-}
-
-export function releaseOf(type: ResourceType, instance: KubeObject): ReleaseName {
-  const { name, namespace = "" } = instance.metadata;
-  const release = releaseName({ group: type.group, kind: type.kind, namespace, name });
-  const releaseNamespace = namespace === "" ? "default" : namespace;
-  return { release, namespace: releaseNamespace, owner: `${releaseNamespace}/${release}` };
+export interface RenderInput {
+  /** Of the owner. */
+  readonly type: ResourceType;
+  readonly name: ReleaseName;
+  readonly spec: ReleaseSpec;
+  /** The owner. Without a uid the objects get no owner reference. */
+  readonly object: KubeObject;
 }
 
 export interface Rendered {
@@ -35,46 +31,41 @@ export interface Rendered {
   readonly lookups: readonly ObjectRef[];
   /** Whether the flight asked for a kind that is not served; no watch tells when it is. */
   readonly unknownKinds: boolean;
+  /** Of the flight, lookups included. */
+  readonly milliseconds: number;
   /** Takes the values of looked-up Secrets out of a text. */
   redact(text: string): string;
 }
 
 export async function render(
-  context: Pick<Context, "client" | "tracker" | "index" | "sandbox" | "metrics">,
-  airway: { name: string; type: ResourceType; spec: AirwaySpec; flight: FlightModule },
-  instance: KubeObject,
-  draft: Draft,
+  context: Access & { readonly sandbox: Sandbox },
+  { type, name, spec, object }: RenderInput,
+  draft?: Draft,
 ): Promise<Rendered> {
-  const { spec } = airway;
-  const name = releaseOf(airway.type, instance);
-  const policy = {
-    clusterAccess: spec.clusterAccess,
-    matchers: spec.resourceAccessMatchers,
-    owner: name.owner,
-    watch: spec.mode === "dynamic" || spec.mode === "subscription",
-  };
-  const lookups = new RenderLookups(context, policy, draft);
+  const { clusterAccess, matchers, module, timeoutMs, maxMemoryMib, crossNamespace } = spec;
+  const policy = { clusterAccess, matchers, owner: name.owner };
+  const lookups = new RenderLookups(context, policy, reactsToLookups(spec) ? draft : undefined);
   const redact = (text: string) => lookups.redact(text);
   try {
     const result = await context.sandbox.run({
-      module: airway.flight,
-      stdin: JSON.stringify(flightInput(instance, spec.objectPath)) ?? "null",
-      args: [name.release],
+      module,
+      stdin: stdinOf(spec, object),
+      args: [name.release, ...spec.args],
       env: { YOKE_RELEASE: name.release, YOKE_NAMESPACE: name.namespace, NAMESPACE: name.namespace },
-      timeoutMs: spec.timeoutMs,
-      maxMemoryMib: spec.maxMemoryMib,
+      timeoutMs,
+      maxMemoryMib,
       lookup: request => lookups.lookup(request),
     });
     if (lookups.failure !== undefined) throw lookups.failure;
-    context.metrics.renderSeconds.observe({ airway: airway.name }, result.milliseconds / 1000);
     if (result.exitCode !== 0) throw reconcileErrors.FLIGHT_EXIT({ exitCode: result.exitCode, stderr: result.stderr });
     const output = parseOutput(result.stdout);
     const scopes = await scopesOf(context, output);
-    const identity = { instance, ...name, crossNamespace: spec.scope === "Cluster" };
+    const { release, namespace } = name;
+    const identity = { owner: object, ownerKind: spec.ownerKind, release, namespace, crossNamespace };
     const { stages } = normalise(output, identity, (apiVersion, kind) => scopes.get(`${apiVersion}|${kind}`));
-    refuseOwnDefinition(airway.name, stages);
+    refuseOwnDefinition(type, stages);
     const { seen, refs, unknownKinds } = lookups;
-    return { stages, seen, lookups: refs, unknownKinds, redact };
+    return { stages, seen, lookups: refs, unknownKinds, milliseconds: result.milliseconds, redact };
   } catch (error) {
     throw lookups.failure ?? redacted(error, redact);
   }
@@ -83,35 +74,14 @@ export async function render(
 const definitions = ["Airway.yoke.cd", "CustomResourceDefinition.apiextensions.k8s.io"];
 
 /** An Airway and its CRD have one name. Other Airways may be rendered. */
-function refuseOwnDefinition(airway: string, stages: readonly KubeObject[][]): void {
-  const own = stages.flat().find(object => object.metadata.name === airway && definitions.includes(groupKind(object)));
+function refuseOwnDefinition({ plural, group }: ResourceType, stages: readonly KubeObject[][]): void {
+  const name = `${plural}.${group}`;
+  const own = stages.flat().find(object => object.metadata.name === name && definitions.includes(groupKind(object)));
   if (own !== undefined) throw reconcileErrors.RELEASE_OWN_DEFINITION({ object: describe(refOf(own)) });
 }
 
-/** The value at `path` of the instance; a missing path yields null (contract §1.1). */
-export function flightInput(instance: KubeObject, path: readonly string[]): unknown {
-  let value: unknown = withoutRecord(instance);
-  for (const [index, step] of path.entries()) {
-    if (value === null || value === undefined) return null;
-    if (typeof value !== "object" || Array.isArray(value)) {
-      const at = path.slice(0, index).join(".") || "the instance";
-      throw reconcileErrors.FLIGHT_BAD_INPUT_PATH({ path: path.join("."), at });
-    }
-    value = Object.getOwnPropertyDescriptor(value, step)?.value;
-  }
-  return value ?? null;
-}
-
-/** The controller's own record is no business of a flight: it changes with every render. */
-function withoutRecord(instance: KubeObject): KubeObject {
-  const { status } = instance;
-  if (status === null || typeof status !== "object" || !("atc" in status)) return instance;
-  const { atc: _, ...rest } = status;
-  return { ...instance, status: rest };
-}
-
 async function scopesOf(
-  context: Pick<Context, "client">,
+  context: Pick<Access, "client">,
   stages: KubeObject[][],
 ): Promise<Map<string, "Namespaced" | "Cluster">> {
   const kinds = new Map(stages.flat().map(object => [`${object.apiVersion}|${object.kind}`, object]));

@@ -15,13 +15,15 @@ const cluster: KubeObject = {
   metadata: { name: "site", uid: "site-uid" },
 };
 const identity: ReleaseIdentity = {
-  instance: backend,
+  owner: backend,
+  ownerKind: "instance",
   release: "examples.com.Backend.demo.nginx",
   namespace: "demo",
   crossNamespace: false,
 };
 const clusterIdentity: ReleaseIdentity = {
-  instance: cluster,
+  owner: cluster,
+  ownerKind: "instance",
   release: "examples.com.Site.site",
   namespace: "default",
   crossNamespace: true,

@@ -13,8 +13,10 @@ const instanceRefAnnotation = "instance.atc.yoke.cd/instanceRef";
 
 /** Whose objects these are. */
 export interface ReleaseIdentity {
-  /** The live custom resource, with its uid. */
-  readonly instance: KubeObject;
+  /** The live custom resource. Without a uid, because it is yet to be made, nothing refers to it. */
+  readonly owner: KubeObject;
+  /** Only instances may be returned by their flight, and are named on their objects. */
+  readonly ownerKind: "instance" | "flight";
   readonly release: string;
   /** The release namespace: the instance's, or `default` for cluster-scoped instances. */
   readonly namespace: string;
@@ -28,7 +30,7 @@ export type ScopeOf = (apiVersion: string, kind: string) => Scope | undefined;
 
 export interface Normalised {
   readonly stages: KubeObject[][];
-  /** The instance itself, when the flight returned it; it carries status and is not applied (contract §4.5). */
+  /** The owner itself, when the flight returned it; it carries status and is not applied (contract §4.5). */
   readonly identity?: KubeObject;
 }
 
@@ -36,7 +38,7 @@ export interface Normalised {
 export function normalise(stages: KubeObject[][], identity: ReleaseIdentity, scopeOf: ScopeOf): Normalised {
   const scope = scopeWith(stages.flat(), scopeOf);
   const seen = new Set<string>();
-  const itself = refKey(refOf(identity.instance));
+  const itself = refKey(refOf(identity.owner));
   let returned: KubeObject | undefined;
   const offenders: string[] = [];
   const released = stages.map(stage =>
@@ -108,8 +110,8 @@ interface CrdSpec {
 /** Gives namespaced objects a namespace, and takes it from cluster-scoped ones, where it means nothing. */
 function place(object: KubeObject, identity: ReleaseIdentity, scopeOf: ScopeOf): KubeObject {
   const { namespace, ...metadata } = object.metadata;
-  const scope = isKindOf(object, identity.instance)
-    ? scopeOfInstance(identity.instance)
+  const scope = isKindOf(object, identity.owner)
+    ? scopeOfOwner(identity.owner)
     : scopeOf(object.apiVersion, object.kind);
   if (scope === undefined)
     throw errors.RELEASE_KIND_UNKNOWN({ apiVersion: object.apiVersion, kind: object.kind, object: title(object) });
@@ -117,12 +119,12 @@ function place(object: KubeObject, identity: ReleaseIdentity, scopeOf: ScopeOf):
   return { ...object, metadata: { ...object.metadata, namespace: namespace || identity.namespace } };
 }
 
-function isKindOf(object: KubeObject, instance: KubeObject): boolean {
-  return groupKind(object) === groupKind(instance);
+function isKindOf(object: KubeObject, owner: KubeObject): boolean {
+  return groupKind(object) === groupKind(owner);
 }
 
-function scopeOfInstance(instance: KubeObject): Scope {
-  return instance.metadata.namespace ? "Namespaced" : "Cluster";
+function scopeOfOwner(owner: KubeObject): Scope {
+  return owner.metadata.namespace ? "Namespaced" : "Cluster";
 }
 
 /** What the API server fills in; a flight that returns a looked-up object returns it too. */
@@ -138,32 +140,31 @@ const serverFields = [
 ];
 
 function owned(object: KubeObject, identity: ReleaseIdentity): KubeObject {
-  const { instance } = identity;
-  const kept = Object.entries(object.metadata).filter(([field]) => !serverFields.includes(field));
+  const { owner, ownerKind } = identity;
+  const { ownerReferences = [], ...declared } = object.metadata;
+  const { [instanceRefAnnotation]: _, ...annotations } = object.metadata.annotations ?? {};
+  const references = ownersWith(ownerReferences, owner);
+  const kept = Object.entries(declared).filter(([field]) => !serverFields.includes(field));
   const metadata = {
     ...(Object.fromEntries(kept) as ObjectMeta),
     labels: { ...object.metadata.labels, [managedByLabel]: managedBy },
     annotations: {
-      ...object.metadata.annotations,
+      ...annotations,
       [releaseAnnotation]: identity.release,
       [releaseNamespaceAnnotation]: identity.namespace,
-      [instanceRefAnnotation]: refKey(refOf(instance)),
+      ...(ownerKind === "instance" ? { [instanceRefAnnotation]: refKey(refOf(owner)) } : {}),
     },
-    ownerReferences: ownersWith(object.metadata.ownerReferences ?? [], instance),
+    ...(references.length === 0 ? {} : { ownerReferences: references }),
   };
   return { ...object, metadata };
 }
 
-/** One reference per owner, the instance's last and exactly as the contract says. */
-function ownersWith(declared: readonly OwnerReference[], instance: KubeObject): OwnerReference[] {
-  const own: OwnerReference = {
-    apiVersion: instance.apiVersion,
-    kind: instance.kind,
-    name: instance.metadata.name,
-    uid: instance.metadata.uid ?? "",
-  };
+/** One reference per owner, the release's last and exactly as the contract says. */
+function ownersWith(declared: readonly OwnerReference[], owner: KubeObject): OwnerReference[] {
+  const { apiVersion, kind, metadata } = owner;
+  const own: OwnerReference = { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? "" };
   const byUid = new Map<string, OwnerReference>();
   for (const reference of declared)
     if (reference.uid !== own.uid && !byUid.has(reference.uid)) byUid.set(reference.uid, reference);
-  return [...byUid.values(), own];
+  return own.uid === "" ? [...byUid.values()] : [...byUid.values(), own];
 }

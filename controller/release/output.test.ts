@@ -68,6 +68,8 @@ describe("accepted shapes", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), fc.jsonValue({ maxDepth: 4 })), spec => {
         const plain = JSON.parse(JSON.stringify({ ...one, spec })) as unknown;
+        // In YAML this key merges another map.
+        fc.pre(!JSON.stringify(plain).includes('"<<"'));
         expect(parseOutput(JSON.stringify(plain))).toEqual([[plain]]);
         expect(parseOutput(stringify(plain, { version: "1.1" }))).toEqual([[plain]]);
       }),

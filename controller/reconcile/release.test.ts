@@ -8,10 +8,14 @@ import type { KubeObject, ObjectRef } from "../kube/object.ts";
 import type { ReflectorHandler } from "../kube/reflector.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { factsOf, type ObjectFacts } from "../release/facts.ts";
-import { ActiveAirway } from "./activeAirway.ts";
+import { type ActiveAirway, airwayReference } from "./activeAirway.ts";
 import { type Cause, CauseBook } from "./causes.ts";
 import type { Context } from "./context.ts";
-import { instanceFinalizer, reconcileInstance, restoreInstance } from "./instance.ts";
+import { releaseFinalizer } from "./finalizer.ts";
+import { instanceOwner } from "./instance.ts";
+import { OwnerStore } from "./ownerStore.ts";
+import { reconcileRelease } from "./release.ts";
+import { restoreRelease } from "./restore.ts";
 
 const airwayUid = "airway-1";
 const spec = {
@@ -34,7 +38,7 @@ const key = "instance|things.x|ns|a";
 
 function instance(uid: string, resourceVersion: string, more: Partial<KubeObject["metadata"]> = {}): KubeObject {
   const ownerReferences = [{ apiVersion: "yoke.cd/v1alpha1", kind: "Airway", name: "things.x", uid: airwayUid }];
-  const finalizers = [instanceFinalizer];
+  const finalizers = [releaseFinalizer];
   const metadata = { name: "a", namespace: "ns", uid, resourceVersion, ownerReferences, finalizers, ...more };
   return { apiVersion: "x/v1", kind: "Thing", metadata, spec: {} };
 }
@@ -78,18 +82,18 @@ function setUp(
       ...{ metadata: { ...instance("u1", "901").metadata, ...patch.metadata } },
     }),
   };
-  const active = new ActiveAirway({
-    name: "things.x",
-    uid: airwayUid,
+  const instances = new OwnerStore({
     type,
+    keyOf: () => key,
     openReflector: handler => {
       watch = handler;
       return {} as never;
     },
     changed: () => undefined,
   });
-  active.spec = spec;
-  active.flight = flightModuleOf(Buffer.from("export default () => '[]'"));
+  const flight = flightModuleOf(Buffer.from("export default () => '[]'"));
+  const reference = airwayReference("things.x", airwayUid);
+  const active: ActiveAirway = { name: "things.x", reference, instances, serving: { spec, flight } };
   const context = {
     ...{ client, tracker, index, metrics: createMetrics(), causes: new CauseBook(), airways: new Map() },
     ...{ states: new Map(), now: () => 0 },
@@ -104,7 +108,8 @@ function setUp(
   } as unknown as Context;
   if (watch === undefined) throw new Error("the instances are not watched");
   return {
-    ...{ context, active, statuses, notes, applied, watch },
+    ...{ context, statuses, notes, applied, watch },
+    owner: instanceOwner(context, active, { namespace: "ns", name: "a" }),
     whileTheFlightRuns: (action: () => void) => {
       during = action;
     },
@@ -119,16 +124,16 @@ function configMap(name: string): KubeObject {
 
 const inventory = [{ apiVersion: "v1", kind: "ConfigMap", namespace: "ns", name: "c", stage: 0 }];
 
-describe("reconcileInstance", () => {
+describe("reconcileRelease", () => {
   it("says nothing of an instance that took the name of the one it works on", async () => {
     const child = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c" } };
-    const { context, active, statuses, watch, whileTheFlightRuns } = setUp({ stdout: JSON.stringify([child]) });
+    const { context, owner, statuses, watch, whileTheFlightRuns } = setUp({ stdout: JSON.stringify([child]) });
     watch.upsert(instance("u1", "10"));
     whileTheFlightRuns(() => {
       watch.delete(instance("u1", "11"));
       watch.upsert(instance("u2", "12"));
     });
-    await reconcileInstance(context, active, key);
+    await reconcileRelease(context, owner);
     expect(statuses).toEqual([]);
   });
 
@@ -136,10 +141,10 @@ describe("reconcileInstance", () => {
     const child = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c" } };
     let failures = 1;
     const statusFails = () => failures-- > 0;
-    const { context, active, applied, watch } = setUp({ stdout: JSON.stringify([child]), statusFails });
+    const { context, owner, applied, watch } = setUp({ stdout: JSON.stringify([child]), statusFails });
     watch.upsert(instance("u1", "10"));
-    await expect(reconcileInstance(context, active, key)).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE" });
-    await reconcileInstance(context, active, key);
+    await expect(reconcileRelease(context, owner)).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE" });
+    await reconcileRelease(context, owner);
     expect(applied.slice(0, 3)).toEqual(["status", "status", "ConfigMap"]);
   });
 
@@ -148,9 +153,9 @@ describe("reconcileInstance", () => {
     { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition" },
   ])("refuses to render $kind that it comes from", async of => {
     const stdout = JSON.stringify([{ ...of, metadata: { name: "things.x" } }]);
-    const { context, active, applied, watch } = setUp({ stdout });
+    const { context, owner, applied, watch } = setUp({ stdout });
     watch.upsert(instance("u1", "10"));
-    await expect(reconcileInstance(context, active, key)).rejects.toMatchObject({ code: "RELEASE_OWN_DEFINITION" });
+    await expect(reconcileRelease(context, owner)).rejects.toMatchObject({ code: "RELEASE_OWN_DEFINITION" });
     expect(applied).toEqual(["status"]);
   });
 
@@ -158,12 +163,12 @@ describe("reconcileInstance", () => {
     const deleting = () => {
       throw answerError({ method: "DELETE", path: "/api/v1/namespaces/ns/configmaps/c" }, { status: 403, body: "" });
     };
-    const { context, active, statuses, notes, watch } = setUp({ deleting });
+    const { context, owner, statuses, notes, watch } = setUp({ deleting });
     watch.upsert({
       ...instance("u1", "10", { deletionTimestamp: "2026-01-01T00:00:00Z" }),
       status: { atc: { inventory } },
     });
-    await expect(reconcileInstance(context, active, key)).rejects.toMatchObject({ code: "KUBE_FORBIDDEN" });
+    await expect(reconcileRelease(context, owner)).rejects.toMatchObject({ code: "KUBE_FORBIDDEN" });
     expect(statuses).toMatchObject([
       { status: { conditions: [{ status: "False", reason: "Terminating" }], atc: { inventory } } },
     ]);
@@ -173,13 +178,13 @@ describe("reconcileInstance", () => {
 
   it("forgets an instance that is gone, also what its restoration adds only afterwards", async () => {
     const gate = Promise.withResolvers<typeof configMaps>();
-    const { context, active, watch } = setUp({ resolve: () => gate.promise });
+    const { context, owner, watch } = setUp({ resolve: () => gate.promise });
     const recorded = { ...instance("u1", "10"), status: { atc: { inventory } } };
     watch.upsert(recorded);
-    void restoreInstance(context, key, recorded);
+    void restoreRelease(context, owner, recorded);
     context.causes.add(key, {} as Cause);
     watch.delete(instance("u1", "11"));
-    const forgotten = reconcileInstance(context, active, key);
+    const forgotten = reconcileRelease(context, owner);
     gate.resolve(configMaps);
     await forgotten;
     expect(context.index.size).toEqual({ instances: 0, objects: 0 });

@@ -1,16 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { KubeObject } from "../kube/object.ts";
 import type { ReflectorHandler } from "../kube/reflector.ts";
-import { ActiveAirway } from "./activeAirway.ts";
+import { OwnerStore } from "./ownerStore.ts";
 
-const key = "instance|things.x|ns|a";
+const key = "ns/a";
 
 function setUp() {
   const changes: string[] = [];
   let watch: ReflectorHandler | undefined;
-  const airway = new ActiveAirway({
-    name: "things.x",
-    uid: "airway",
+  const store = new OwnerStore({
+    keyOf: ({ metadata }) => `${metadata.namespace}/${metadata.name}`,
     type: { group: "x", version: "v1", apiVersion: "x/v1", kind: "Thing", plural: "things", namespaced: true },
     openReflector: handler => {
       watch = handler;
@@ -19,7 +18,7 @@ function setUp() {
     changed: (_, change) => changes.push(change),
   });
   if (watch === undefined) throw new Error("the instances are not watched");
-  return { airway, changes, watch };
+  return { store, changes, watch };
 }
 
 function thing(uid: string, resourceVersion: string, spec: unknown = {}): KubeObject {
@@ -27,7 +26,7 @@ function thing(uid: string, resourceVersion: string, spec: unknown = {}): KubeOb
   return { apiVersion: "x/v1", kind: "Thing", metadata, spec };
 }
 
-describe("ActiveAirway", () => {
+describe("OwnerStore", () => {
   it("tells what a flight can see, and nothing of status and finalizers", () => {
     const { changes, watch } = setUp();
     watch.upsert(thing("u", "1"));
@@ -38,28 +37,28 @@ describe("ActiveAirway", () => {
   });
 
   it("takes in what a write of ours returned", () => {
-    const { airway, watch } = setUp();
+    const { store, watch } = setUp();
     watch.upsert(thing("u", "1"));
-    airway.observe(thing("u", "3", { own: true }));
+    store.observe(thing("u", "3", { own: true }));
     watch.upsert(thing("u", "2"));
-    expect(airway.get(key)?.["spec"]).toEqual({ own: true });
+    expect(store.get(key)?.["spec"]).toEqual({ own: true });
   });
 
   it("follows an API server whose history went back", () => {
-    const { airway, changes, watch } = setUp();
+    const { store, changes, watch } = setUp();
     watch.upsert(thing("u", "50", { newer: true }));
     watch.rewound?.();
     watch.replace([thing("u", "20", { newer: false })], "30");
-    expect(airway.get(key)?.["spec"]).toEqual({ newer: false });
+    expect(store.get(key)?.["spec"]).toEqual({ newer: false });
     expect(changes).toEqual(["added", "input"]);
   });
 
   it("does not bring an instance back by the late answer to a write", () => {
-    const { airway, changes, watch } = setUp();
+    const { store, changes, watch } = setUp();
     watch.upsert(thing("u", "1"));
     watch.delete(thing("u", "3"));
-    airway.observe(thing("u", "2"));
-    expect(airway.get(key)).toBeUndefined();
+    store.observe(thing("u", "2"));
+    expect(store.get(key)).toBeUndefined();
     expect(changes).toEqual(["added", "gone"]);
   });
 });

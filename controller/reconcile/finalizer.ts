@@ -1,0 +1,70 @@
+/** The beginning and the end of an owner: its finalizer, and the removal of its release before it goes. */
+
+import { isKubeError } from "../kube/errors.ts";
+import type { KubeObject } from "../kube/object.ts";
+import type { Context, ReleaseState } from "./context.ts";
+import { describe } from "./explain.ts";
+import { type Owner, refOfOwner } from "./owner.ts";
+import { removeLeaving } from "./removal.ts";
+import { tell } from "./tell.ts";
+
+export const releaseFinalizer = "yoke.cd/mayday.flight";
+
+/** Finalizer and owner reference in one write. False when the object changed meanwhile. */
+export async function adopt(context: Context, owner: Owner, object: KubeObject): Promise<boolean> {
+  const { finalizers = [], ownerReferences = [], resourceVersion } = object.metadata;
+  const { reference } = owner;
+  const referred = reference === undefined || ownerReferences.some(({ uid }) => uid === reference.uid);
+  if (referred && finalizers.includes(releaseFinalizer)) return true;
+  return patchMetadata(context, owner, object, {
+    resourceVersion,
+    finalizers: [...new Set([...finalizers, releaseFinalizer])],
+    ...(referred ? {} : { ownerReferences: [...ownerReferences, reference] }),
+  });
+}
+
+/** Takes the next step of the removal. `stale`: the object changed meanwhile. */
+export async function endRelease(
+  context: Context,
+  owner: Owner,
+  object: KubeObject,
+  state: ReleaseState,
+): Promise<"done" | "waiting" | "stale"> {
+  const { finalizers = [], resourceVersion } = object.metadata;
+  if (!finalizers.includes(releaseFinalizer)) return "done";
+  const { key, name, access } = owner;
+  const { inventory } = state.record;
+  const removal = {
+    key,
+    name,
+    prune: owner.prune(object),
+    draft: access.index.begin(key),
+    inventory,
+    keys: new Set<string>(),
+  };
+  const pending = await removeLeaving({ ...access, metrics: context.metrics }, removal);
+  if (pending.length > 0) {
+    const message = `waiting for ${pending.map(describe).join(", ")} to be gone`;
+    await tell(context, owner, object, { status: "False", reason: "Terminating", message }, state.record);
+    return "waiting";
+  }
+  const rest = finalizers.filter(finalizer => finalizer !== releaseFinalizer);
+  return (await patchMetadata(context, owner, object, { resourceVersion, finalizers: rest })) ? "done" : "stale";
+}
+
+async function patchMetadata(
+  context: Context,
+  owner: Owner,
+  object: KubeObject,
+  metadata: Record<string, unknown>,
+): Promise<boolean> {
+  try {
+    const options = { type: "merge", fieldManager: "yoke.cd/atc" } as const;
+    const patched = await context.client.patch(refOfOwner(owner, object), { metadata }, options);
+    if (patched.metadata.deletionTimestamp === undefined) owner.observe(patched);
+    return true;
+  } catch (error) {
+    if (isKubeError(error, "KUBE_CONFLICT", "KUBE_NOT_FOUND")) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * The digest of all that decides what a render yields: the module and how it is run, the owner, the resourceVersions
+ * that lookups answered with, and the fields of the children that are ours. Equal digests: nothing to do.
+ */
+
+import type { Draft } from "../dynamic/dependencyIndex.ts";
+import { digest } from "../release/fields.ts";
+import type { ReleaseState } from "./context.ts";
+import { versionOf } from "./lookups.ts";
+import type { Owner } from "./owner.ts";
+import { type ReleaseSpec, reactsToLookups } from "./releaseSpec.ts";
+
+/** As the watches know them now. */
+export function currentInputs({ key, access, input }: Owner, spec: ReleaseSpec): string {
+  const lookups = new Map<string, string>();
+  const children = new Map<string, string>();
+  for (const { object, lookup, child } of access.index.dependencies(key)) {
+    const tracked = access.tracker.get(object);
+    if (lookup) lookups.set(object, tracked === undefined ? "" : versionOf(tracked));
+    // What is being deleted is on its way to be missing.
+    if (child) children.set(object, tracked?.facts?.deleting === true ? "deleting" : (tracked?.facts?.fields ?? ""));
+  }
+  return digestOf(spec, input(), lookups, children);
+}
+
+/** Those that a finished run worked on. `input` is of the owner's state that was rendered. */
+export function finishedInputs(
+  { spec, input, state }: { spec: ReleaseSpec; input: string; state: ReleaseState },
+  seen: ReadonlyMap<string, string>,
+  draft: Draft,
+): string {
+  const children = new Map<string, string>();
+  for (const key of draft.roles.keys()) {
+    const applied = state.applied.get(key);
+    if (applied !== undefined) children.set(key, applied.fields);
+  }
+  return digestOf(spec, input, seen, children);
+}
+
+function digestOf(
+  spec: ReleaseSpec,
+  input: string,
+  lookups: ReadonlyMap<string, string>,
+  children: ReadonlyMap<string, string>,
+): string {
+  const { module, mode, clusterAccess, matchers, crossNamespace, args, input: stdin } = spec;
+  const sorted = (map: ReadonlyMap<string, string>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+  return digest(
+    JSON.stringify([
+      module.digest,
+      { mode, clusterAccess, matchers, crossNamespace, args, stdin },
+      input,
+      reactsToLookups(spec) ? sorted(lookups) : [],
+      mode === "dynamic" ? sorted(children) : [],
+    ]),
+  );
+}

@@ -1,0 +1,117 @@
+/**
+ * The live objects of one kind that own releases, as its watch and the answers to our own writes tell them, and what
+ * of each is an input of its render.
+ */
+
+import { compareResourceVersions, type KubeObject, type ResourceType } from "../kube/object.ts";
+import type { Reflector, ReflectorHandler } from "../kube/reflector.ts";
+import { digest } from "../release/fields.ts";
+
+/** What changed about an owner. `input`: something its flight can see. */
+export type OwnerChange = "added" | "input" | "deleting" | "gone";
+
+interface Held {
+  object: KubeObject;
+  input: string;
+}
+
+export class OwnerStore {
+  /** As served: the storage version. */
+  readonly type: ResourceType;
+  readonly reflector: Reflector;
+  readonly #held = new Map<string, Held>();
+  readonly #keyOf: (object: KubeObject) => string;
+  readonly #changed: (key: string, change: OwnerChange, object: KubeObject) => void;
+
+  constructor(options: {
+    type: ResourceType;
+    keyOf(object: KubeObject): string;
+    openReflector(handler: ReflectorHandler): Reflector;
+    changed(key: string, change: OwnerChange, object: KubeObject): void;
+  }) {
+    this.type = options.type;
+    this.#keyOf = options.keyOf;
+    this.#changed = options.changed;
+    this.reflector = options.openReflector({
+      rewound: () => this.#rewind(),
+      replace: objects => this.#replace(objects),
+      upsert: object => this.#upsert(object),
+      delete: object => this.#delete(this.#keyOf(object)),
+    });
+  }
+
+  get(key: string): KubeObject | undefined {
+    return this.#held.get(key)?.object;
+  }
+
+  /** Digest of what the flight can see of the owner and does not write itself. */
+  inputOf(key: string): string {
+    return this.#held.get(key)?.input ?? "";
+  }
+
+  keys(): string[] {
+    return [...this.#held.keys()];
+  }
+
+  /** Takes in the answer of a write of ours, so that the next run does not work on an older state. */
+  observe(object: KubeObject): void {
+    // The answer may come after the news that the owner is gone.
+    if (this.get(this.#keyOf(object))?.metadata.uid === object.metadata.uid) this.#upsert(object);
+  }
+
+  /** Every state that is told next is newer than what is known. */
+  #rewind(): void {
+    for (const held of this.#held.values()) {
+      const { resourceVersion: _, ...metadata } = held.object.metadata;
+      held.object = { ...held.object, metadata };
+    }
+  }
+
+  #replace(objects: KubeObject[]): void {
+    const present = new Set(objects.map(object => this.#keyOf(object)));
+    for (const key of this.keys()) if (!present.has(key)) this.#delete(key);
+    for (const object of objects) this.#upsert(object);
+  }
+
+  #upsert(object: KubeObject): void {
+    const key = this.#keyOf(object);
+    const held = this.#held.get(key);
+    const { resourceVersion = "" } = object.metadata;
+    if (
+      held !== undefined &&
+      compareResourceVersions(resourceVersion, held.object.metadata.resourceVersion ?? "") <= 0
+    ) {
+      return;
+    }
+    const { managedFields: _, ...metadata } = object.metadata;
+    const slim: KubeObject = { ...object, metadata };
+    const input = inputDigest(slim);
+    this.#held.set(key, { object: slim, input });
+    const change = changeOf(held, slim, input);
+    if (change !== undefined) this.#changed(key, change, slim);
+  }
+
+  #delete(key: string): void {
+    const held = this.#held.get(key);
+    if (held === undefined) return;
+    this.#held.delete(key);
+    this.#changed(key, "gone", held.object);
+  }
+}
+
+function changeOf(held: Held | undefined, object: KubeObject, input: string): OwnerChange | undefined {
+  const { uid, deletionTimestamp } = object.metadata;
+  if (held?.object.metadata.uid !== uid) return "added";
+  if (deletionTimestamp !== held?.object.metadata.deletionTimestamp) return "deleting";
+  return held?.input === input ? undefined : "input";
+}
+
+/**
+ * The controller's own bookkeeping (finalizers, owner references, status) is no input (contract §2.2). The generation
+ * tells a spec that was changed and changed back from one that was left alone: between the two a run may have begun.
+ */
+function inputDigest(object: KubeObject): string {
+  const { metadata, status: _, ...rest } = object;
+  const { labels, annotations, uid, generation } = metadata;
+  return digest(JSON.stringify([rest, labels, annotations, uid, generation]));
+}

@@ -1,0 +1,219 @@
+/**
+ * The loop of one release: look, render if an input changed, apply, record. The same for every kind of owner.
+ *
+ * An event only says "look again". What decides is the digest of all inputs (`inputs.ts`). When it equals that of the
+ * last success there is nothing to do but to tell whether the children are ready.
+ *
+ * Two sides: the release itself (lookups, applies, watches of children) goes through `owner.access`; the owner's status
+ * and finalizer, and what the controller keeps for itself, go through the context's own client.
+ */
+
+import type { Draft } from "../dynamic/dependencyIndex.ts";
+import type { KubeObject } from "../kube/object.ts";
+import type { InventoryEntry, ReleaseRecord } from "../release/record.ts";
+import { type ApplyResult, applyRelease } from "./apply.ts";
+import type { Cause } from "./causes.ts";
+import type { Context, ReleaseState } from "./context.ts";
+import { reconcileErrors } from "./errors.ts";
+import { type AppliedChange, explain } from "./explain.ts";
+import { adopt, endRelease } from "./finalizer.ts";
+import { currentInputs, finishedInputs } from "./inputs.ts";
+import { isSame, type Owner } from "./owner.ts";
+import type { ReleaseSpec } from "./releaseSpec.ts";
+import { type Rendered, redacted, render } from "./render.ts";
+import { forgetRelease, restoreRelease } from "./restore.ts";
+import type { Ready } from "./status.ts";
+import { readyFrom, tell, tellFailure } from "./tell.ts";
+
+/** When to look again without an event; undefined: never. */
+export interface NextLook {
+  readonly requeueAfterMs?: number;
+}
+
+/** One run of the loop for an owner that is not being deleted. */
+export interface Run {
+  readonly context: Context;
+  readonly owner: Owner;
+  readonly state: ReleaseState;
+  readonly spec: ReleaseSpec;
+  /** Of the owner's state that is rendered. */
+  readonly input: string;
+  readonly draft: Draft;
+}
+
+export async function reconcileRelease(context: Context, owner: Owner): Promise<NextLook> {
+  const listed = owner.object();
+  if (listed === undefined) {
+    await forgetRelease(context, owner.key);
+    return {};
+  }
+  const state = await restoreRelease(context, owner, listed);
+  const object = owner.object();
+  // Gone, or another one of the same name: its event leads here again.
+  if (object === undefined || !isSame(object, listed)) return {};
+  if (object.metadata.deletionTimestamp !== undefined) return end(context, owner, object, state);
+  // Both of one moment, and before the render: a later change leaves a digest that does not match, hence another run.
+  const input = owner.input();
+  try {
+    const draft = owner.access.index.begin(owner.key);
+    const spec = await owner.spec(object, draft);
+    if (spec === undefined) return await tellUnloaded(context, owner, object, state);
+    return await look({ context, owner, state, spec, input, draft }, object);
+  } catch (error) {
+    context.metrics.renders.inc({ airway: owner.airway, result: "failed" });
+    await tellFailure(context, owner, object, state, { error, reason: "Error", action: "Render" });
+    throw error;
+  }
+}
+
+async function end(context: Context, owner: Owner, object: KubeObject, state: ReleaseState): Promise<NextLook> {
+  try {
+    const result = await endRelease(context, owner, object, state);
+    return result === "stale" ? { requeueAfterMs: staleRetryMs } : {};
+  } catch (error) {
+    await tellFailure(context, owner, object, state, { error, reason: "Terminating", action: "Delete" });
+    throw error;
+  }
+}
+
+async function tellUnloaded(
+  context: Context,
+  owner: Owner,
+  object: KubeObject,
+  state: ReleaseState,
+): Promise<NextLook> {
+  const { message, code } = reconcileErrors.FLIGHT_NOT_LOADED({ airway: owner.airway });
+  await tell(
+    context,
+    owner,
+    object,
+    { status: "False", reason: "Error", message: `${message} (${code})` },
+    state.record,
+  );
+  return {};
+}
+
+async function look(run: Run, object: KubeObject): Promise<NextLook> {
+  const { context, owner, state, spec } = run;
+  if (!isDue(run) && state.inputs !== "" && state.inputs === currentInputs(owner, spec)) {
+    context.metrics.renders.inc({ airway: owner.airway, result: "skipped" });
+    // A cause that changed no input caused nothing.
+    context.causes.forget(owner.key);
+    await tell(context, owner, object, readyFrom(owner.access, state.record), state.record);
+    return nextLook(run);
+  }
+  // The place to hold a render back (pace): from here on it costs.
+  const causes = context.causes.take(owner.key);
+  try {
+    const next = await renderAndApply(run, object, causes);
+    if (next === "stale") context.causes.giveBack(owner.key, causes);
+    return next === "stale" ? { requeueAfterMs: staleRetryMs } : next;
+  } catch (error) {
+    context.causes.giveBack(owner.key, causes);
+    throw error;
+  }
+}
+
+/** `stale`: an input changed meanwhile. Its event leads here again; it may also have been seen before. */
+async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Promise<NextLook | "stale"> {
+  const { context, owner, state, spec, input, draft } = run;
+  const adopted = await adopt(context, owner, found);
+  const object = owner.object();
+  const usable = object !== undefined && isSame(object, found) && object.metadata.deletionTimestamp === undefined;
+  if (!adopted || !usable || owner.input() !== input) return "stale";
+  const { key, name, type, access } = owner;
+  const rendered = await render({ ...access, sandbox: context.sandbox }, { type, name, spec, object }, draft);
+  context.metrics.renderSeconds.observe({ airway: owner.airway }, rendered.milliseconds / 1000);
+  const renderedAt = new Date(context.now()).toISOString();
+  const result = await applyRelease(
+    { ...access, metrics: context.metrics },
+    { key, name, spec, rendered, draft, state, recordIntent: inventory => recordIntent(run, object, inventory) },
+  ).catch(error => {
+    // The API server quotes what it refuses, and a flight may have put a secret there.
+    throw redacted(error, rendered.redact);
+  });
+  context.metrics.renders.inc({ airway: owner.airway, result: "rendered" });
+  if (result.outcome === "stale") return "stale";
+  observePatches(run, causes, result.changes);
+  if (result.outcome === "complete") for (const orphan of access.index.commit(draft)) access.tracker.untrack(orphan);
+  const settled = result.outcome === "complete" && !rendered.unknownKinds;
+  state.inputs = settled ? finishedInputs({ spec, input, state }, result.seen, draft) : "";
+  state.lastRun = context.now();
+  state.record = {
+    flight: `sha256:${spec.module.digest}`,
+    inputs: state.inputs,
+    lookups: rendered.lookups,
+    inventory: result.inventory,
+    lastRoll: rollOf(context, renderedAt, causes, result.changes) ?? state.record.lastRoll,
+  };
+  announce(run, object, causes, result);
+  const ready: Ready =
+    result.outcome === "complete"
+      ? readyFrom(access, state.record)
+      : { status: "False", reason: "InProgress", message: result.message };
+  await tell(context, owner, object, ready, state.record);
+  // The place for what follows a complete run behind the roll (history).
+  return looksAfter(spec, rendered, result);
+}
+
+function looksAfter(spec: ReleaseSpec, rendered: Rendered, result: ApplyResult): NextLook {
+  const looks = [
+    ...(spec.fixDriftIntervalMs === undefined ? [] : [spec.fixDriftIntervalMs]),
+    ...(rendered.unknownKinds ? [unknownKindRetryMs] : []),
+    ...(result.outcome === "unserved" ? [servedRetryMs] : []),
+  ];
+  return looks.length === 0 ? {} : { requeueAfterMs: Math.min(...looks) };
+}
+
+/** For a write that met a newer version: its event may have been seen already, or may be none that queues a run. */
+const staleRetryMs = 500;
+/** No event tells that a kind is served from now on: one that nobody promised, and one whose CRD is ready. */
+const unknownKindRetryMs = 10_000;
+const servedRetryMs = 100;
+
+async function recordIntent(
+  { state, context, owner }: Run,
+  object: KubeObject,
+  inventory: readonly InventoryEntry[],
+): Promise<boolean> {
+  const record = { ...state.record, inputs: "", inventory };
+  const message = `applying ${inventory.length} ${inventory.length === 1 ? "object" : "objects"}`;
+  const written = await tell(context, owner, object, { status: "False", reason: "InProgress", message }, record);
+  // Not before: what is remembered here counts as recorded.
+  if (written) state.record = record;
+  return written;
+}
+
+function isDue({ spec, state, context }: Run): boolean {
+  return spec.fixDriftIntervalMs !== undefined && context.now() - state.lastRun >= spec.fixDriftIntervalMs;
+}
+
+function nextLook({ spec, state, context }: Run): NextLook {
+  if (spec.fixDriftIntervalMs === undefined) return {};
+  return { requeueAfterMs: Math.max(1, state.lastRun + spec.fixDriftIntervalMs - context.now()) };
+}
+
+function rollOf(
+  context: Context,
+  renderedAt: string,
+  causes: Cause[],
+  changes: AppliedChange[],
+): ReleaseRecord["lastRoll"] {
+  if (changes.length === 0) return undefined;
+  return { renderedAt, time: new Date(context.now()).toISOString(), cause: explain(causes, changes) };
+}
+
+function announce({ context, owner }: Run, object: KubeObject, causes: Cause[], { changes }: ApplyResult): void {
+  if (changes.length === 0) return;
+  const note = explain(causes, changes);
+  context.events.record(object, { type: "Normal", reason: "Applied", action: "Apply", note });
+  const { namespace = "", name } = object.metadata;
+  context.log.info({ airway: owner.airway, namespace, name, cause: note }, "applied");
+}
+
+function observePatches({ context, owner }: Run, causes: Cause[], changes: AppliedChange[]): void {
+  const first = causes.find(cause => cause.change !== "started");
+  if (first === undefined || changes.length === 0) return;
+  const seconds = (performance.now() - first.at) / 1000;
+  context.metrics.eventToPatchSeconds.observe({ airway: owner.airway }, seconds);
+}

@@ -1,0 +1,57 @@
+/** The memory of one release: brought back from the record of an earlier process, and let go. */
+
+import { trackedKey } from "../dynamic/tracker.ts";
+import type { KubeObject } from "../kube/object.ts";
+import { type ReleaseRecord, readRecord } from "../release/record.ts";
+import { type Access, type Context, forgetDependencies, type ReleaseState } from "./context.ts";
+import type { Owner } from "./owner.ts";
+
+/**
+ * Brings back what the record of an earlier process knows, and watches what it depended on. Called for each owner as
+ * soon as it is listed, and not when its turn comes, so that a start opens few wide watches instead of many exact ones.
+ */
+export function restoreRelease(
+  context: Pick<Context, "states" | "now">,
+  { key, access }: Pick<Owner, "key" | "access">,
+  object: KubeObject,
+): Promise<ReleaseState> {
+  const present = context.states.get(key) ?? restore(context, access, key, readRecord(object));
+  context.states.set(key, present);
+  // Awaited by the owner's run, which tells; a run that never comes needs no answer.
+  present.catch(() => {
+    if (context.states.get(key) === present) context.states.delete(key);
+  });
+  return present;
+}
+
+async function restore(
+  { now }: Pick<Context, "now">,
+  access: Access,
+  key: string,
+  record: ReleaseRecord,
+): Promise<ReleaseState> {
+  const draft = access.index.begin(key);
+  const watch = async (ref: ReleaseRecord["lookups"][number], role: "lookup" | "child") => {
+    const type = await access.client.discovery.resolve(ref.apiVersion, ref.kind);
+    if (type === undefined) return;
+    access.index.add(draft, trackedKey(ref), role);
+    await access.tracker.track(type, ref, { retain: role === "lookup" });
+  };
+  await Promise.all([
+    ...record.lookups.map(ref => watch(ref, "lookup")),
+    ...record.inventory.map(entry => watch(entry, "child")),
+  ]);
+  return { record, inputs: record.inputs, applied: new Map(), lastRun: now(), access };
+}
+
+/** When the owner, or the Airway of its kind, is gone. */
+export async function forgetRelease(context: Context, key: string): Promise<void> {
+  const state = context.states.get(key);
+  // What a restoration under way adds would stay for ever.
+  const { access } = (await state?.catch(() => undefined)) ?? { access: context };
+  // One of the same name came meanwhile.
+  if (context.states.has(key) && context.states.get(key) !== state) return;
+  context.states.delete(key);
+  context.causes.forget(key);
+  forgetDependencies(access, key);
+}
