@@ -32,6 +32,10 @@ export const errors = defineErrors({
       `the flight wrote ${f.size} characters of output; at most ${f.limit} are taken`,
     todo: "Render fewer or smaller objects.",
   },
+  FLIGHT_TOO_MANY_LOOKUPS: {
+    message: (f: { limit: number }) => `the flight asked the cluster more than ${f.limit} questions in one run`,
+    todo: "Look up fewer objects, or keep what was found: each looked-up object is watched for as long as the instance is.",
+  },
   FLIGHT_CRASHED: {
     message: (f: { why: string }) => `the flight took its sandbox worker down: ${f.why}`,
     todo: "Look for unbounded recursion or memory in the flight; other flights are not affected.",

@@ -33,11 +33,24 @@ export interface RestMapping {
   readonly namespaced: boolean;
 }
 
-/** `version` is "" where the flight takes any. */
+/** `group` is "" for the core group; `version` is "" where the flight takes any. */
 export interface RestMappingRequest {
   readonly group: string;
   readonly version: string;
   readonly kind: string;
 }
 
+/** `not-found`: no such kind is served. A WebAssembly flight gets it as an error, as from yoke. */
 export type RestMappingAnswer = { readonly state: "ok"; readonly mapping: RestMapping } | Refusal;
+
+/**
+ * What a flight means that names kinds by `apps`, `apps/v1`, `/v1`, `v1` or nothing (the core group).
+ *
+ * yoke takes a plain `v1` for a group, which then does not exist; no group can have the form of a version.
+ */
+export function groupVersionOf(text: string): { readonly group: string; readonly version: string } {
+  const [group = "", version = ""] = text.split("/");
+  return version === "" && /^v[0-9]+((alpha|beta)[0-9]+)?$/.test(group)
+    ? { group: "", version: group }
+    : { group, version };
+}

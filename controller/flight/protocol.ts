@@ -78,5 +78,7 @@ export type WorkerMessage =
 
 /** Characters of stdout that a flight may write. etcd takes 1.5 MiB per object. */
 export const maxOutput = 16 * 1024 * 1024;
-/** Characters of stderr that are kept; the rest is cut off. */
+/** Characters of stderr that are kept; the rest is cut off (see cut.ts). */
 export const maxStderr = 64 * 1024;
+/** Characters of each word of a question that are kept: more than any name has. */
+export const maxWord = 1024;

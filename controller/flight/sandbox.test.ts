@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from "vitest";
 import { CodedError } from "../../lib/errors.ts";
+import { cutMark } from "./cut.ts";
 import { flightModuleOf } from "./loader.ts";
 import { createSandbox, type FlightRun } from "./sandbox.ts";
 
@@ -19,6 +20,7 @@ function runOf(code: string, over: Partial<FlightRun> = {}): FlightRun {
   };
 }
 
+const ask = "call.lookup({ apiVersion: 'v1', kind: 'Secret', namespace: '', name: 'x' })";
 const flight = (body: string) => `export default call => { ${body} }`;
 
 async function failureOf(code: string, over: Partial<FlightRun> = {}): Promise<CodedError> {
@@ -55,7 +57,7 @@ test("lookups are answered in order while the flight waits", async () => {
 });
 
 test("a lookup that rejects ends the run with its own error, also when the flight catches", async () => {
-  const code = flight("try { call.lookup({ name: 'x' }) } catch {} return 'went on'");
+  const code = flight(`try { ${ask} } catch {} return 'went on'`);
   const reason = new Error("cache is not there");
   const run = runOf(code, { lookup: () => Promise.reject(reason) });
   await expect(sandbox.run(run)).rejects.toBe(reason);
@@ -98,7 +100,7 @@ test.each([
   ["a loop", "while (true) {}"],
   ["a loop that catches", "for (;;) { try { for (;;) {} } catch {} }"],
   ["a loop inside the engine", "Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1)"],
-  ["a lookup that is never answered", "call.lookup({ name: 'never' })"],
+  ["a lookup that is never answered", ask],
   ["a trap in the error", "throw { get message() { while (true) {} } }"],
 ])("%s ends at the time-out", async (_, body) => {
   const error = await failureOf(flight(body), { timeoutMs: 30, lookup: () => new Promise(() => {}) });
@@ -135,7 +137,9 @@ test("giant output is refused, giant stderr is cut", async () => {
     code: "FLIGHT_OUTPUT_TOO_LARGE",
   });
   const noisy = "for (let i = 0; i < 1000; i++) console.log('x'.repeat(1000)); return ''";
-  expect((await sandbox.run(runOf(flight(noisy)))).stderr).toHaveLength(64 * 1024);
+  expect((await sandbox.run(runOf(flight(noisy)))).stderr).toBe(
+    `${"x".repeat(1000)}\n`.repeat(100).slice(0, 64 * 1024) + cutMark,
+  );
 });
 
 test.each([
@@ -174,6 +178,26 @@ test("after all that the pool still works", async () => {
   expect(sandbox.stats()).toMatchObject({ running: 0, queued: 0 });
 });
 
+test("flights of one group that spin keep no other group waiting", async () => {
+  const own = createSandbox({ workers: 1 });
+  const spinning = own
+    .run(runOf(flight("while (true) {}"), { group: "a", timeoutMs: undefined }))
+    .catch(error => error);
+  const next = own.run(runOf(flight("return 'next'"), { group: "a" })).catch(error => error);
+  expect(await own.run(runOf(flight("return 'other'"), { group: "b" }))).toMatchObject({ stdout: "other" });
+  expect(own.stats()).toMatchObject({ running: 1, queued: 1, workers: 2, longestWait: expect.any(Number) });
+  expect(own.stats().longestWait).toBeGreaterThan(0);
+  await own.close();
+  for (const ended of [spinning, next]) expect(await ended).toMatchObject({ code: "FLIGHT_SANDBOX_CLOSED" });
+});
+
+test("a run tells how long it has waited for its worker", async () => {
+  const own = createSandbox({ workers: 1 });
+  const results = await Promise.all([own.run(runOf(flight("return ''"))), own.run(runOf(flight("return ''")))]);
+  expect(results[1]?.waitedMilliseconds).toBeGreaterThan(results[0]?.waitedMilliseconds ?? Infinity);
+  await own.close();
+});
+
 test("an aborted run ends with the reason, running or waiting, and frees its place", async () => {
   const own = createSandbox({ workers: 1 });
   const abort = new AbortController();
@@ -182,7 +206,7 @@ test("an aborted run ends with the reason, running or waiting, and frees its pla
     resolve();
     return new Promise<never>(() => {});
   };
-  const running = own.run(runOf(flight("call.lookup({})"), { lookup }), abort.signal);
+  const running = own.run(runOf(flight(ask), { lookup }), abort.signal);
   const waiting = own.run(runOf(flight("return ''")), abort.signal);
   await asked;
   abort.abort(new Error("not wanted any more"));
@@ -199,7 +223,7 @@ test("closing ends what runs and refuses what comes", async () => {
     resolve();
     return new Promise<never>(() => {});
   };
-  const running = own.run(runOf(flight("call.lookup({})"), { lookup })).catch(error => error);
+  const running = own.run(runOf(flight(ask), { lookup })).catch(error => error);
   const waiting = own.run(runOf(flight("return ''"))).catch(error => error);
   await asked;
   await own.close();

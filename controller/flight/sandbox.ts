@@ -10,15 +10,19 @@ import { quickjsModule } from "./assets.ts";
 import { goDuration } from "./duration.ts";
 import { errors } from "./errors.ts";
 import type { FlightModule } from "./loader.ts";
-import type { LookupAnswer, LookupRequest, RestMappingAnswer, RestMappingRequest } from "./lookup.ts";
 import { type Program, Programs } from "./programs.ts";
-import type { Failure, Question } from "./protocol.ts";
+import type { Failure } from "./protocol.ts";
+import { type Answers, Questions } from "./questions.ts";
 import { SandboxWorker } from "./sandbox-worker.ts";
+import { Turns } from "./turns.ts";
 
 export type { FlightModule } from "./loader.ts";
 export type { LookupAnswer, LookupRequest, RestMapping, RestMappingAnswer, RestMappingRequest } from "./lookup.ts";
 
-export interface FlightRun {
+/** A rejection of `lookup` or `restMapping` ends the run with the same error. */
+export interface FlightRun extends Answers {
+  /** Who shares turns with whom: the Airway, say. No group keeps another from running. */
+  readonly group?: string;
   readonly module: FlightModule;
   readonly stdin: string;
   readonly args: readonly string[];
@@ -27,27 +31,30 @@ export interface FlightRun {
   /** Covers everything but the wait for a free worker; undefined: no limit. */
   readonly timeoutMs: number | undefined;
   /**
-   * Memory of the flight. A WebAssembly flight gets no more than 4096. A JavaScript flight gets no less than 16 and no more than 2048; where an Airway says nothing
-   * (0, or 4096 which stands for it) 128, so that a few runaway flights at a time do not fill a small container.
+   * Memory of the flight. A WebAssembly flight gets no more than 4096. A JavaScript flight gets no less than 16 and no
+   * more than 2048; where an Airway says nothing (0, or 4096 which stands for it) 128, so that a few runaway flights at
+   * a time do not fill a small container.
    */
   readonly maxMemoryMib: number;
-  /** A rejection ends the run with the same error. */
-  lookup(request: LookupRequest): Promise<LookupAnswer>;
-  restMapping?(request: RestMappingRequest): Promise<RestMappingAnswer>;
 }
 
+/** How a flight ended that was not stopped: with an exit code other than 0, its output may still hold a status. */
 export interface FlightResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
   /** From the start in the worker to the end, lookups included. */
   readonly milliseconds: number;
+  /** Before that, for a worker. */
+  readonly waitedMilliseconds: number;
 }
 
 export interface SandboxStats {
   readonly workers: number;
   readonly running: number;
   readonly queued: number;
+  /** Milliseconds that the oldest of the queue has waited for a worker. */
+  readonly longestWait: number;
   /** Workers that had to be replaced: terminated at a time-out, grown too large, or dead. */
   readonly lost: number;
 }
@@ -55,7 +62,7 @@ export interface SandboxStats {
 export interface Sandbox {
   /**
    * @throws FLIGHT_BAD_MODULE, FLIGHT_FAILED, FLIGHT_TIMEOUT, FLIGHT_OUT_OF_MEMORY,
-   *   FLIGHT_OUTPUT_TOO_LARGE, FLIGHT_CRASHED, FLIGHT_SANDBOX_CLOSED; the signal's reason when aborted
+   *   FLIGHT_OUTPUT_TOO_LARGE, FLIGHT_TOO_MANY_LOOKUPS, FLIGHT_CRASHED, FLIGHT_SANDBOX_CLOSED; the signal's reason when aborted
    */
   run(run: FlightRun, signal?: AbortSignal): Promise<FlightResult>;
   stats(): SandboxStats;
@@ -64,7 +71,7 @@ export interface Sandbox {
 }
 
 export interface SandboxOptions {
-  /** Flights that run at a time. */
+  /** Flights of one group that run at a time; one more is for the others. */
   readonly workers?: number;
 }
 
@@ -77,39 +84,42 @@ const unboundedMib = 4096;
 const javascriptMib = 128;
 
 class Pool implements Sandbox {
-  readonly #size: number;
+  readonly #turns: Turns;
   readonly #programs = new Programs();
   readonly #workers = new Set<SandboxWorker>();
   readonly #idle = new Set<SandboxWorker>();
-  /** Runs that wait for a worker, first come first served. */
-  readonly #waiting: PromiseWithResolvers<void>[] = [];
-  #running = 0;
   #lost = 0;
   #closed = false;
 
   constructor(size: number) {
-    this.#size = size;
+    this.#turns = new Turns(size);
   }
 
   async run(run: FlightRun, signal?: AbortSignal): Promise<FlightResult> {
     const quickjs = await quickjsModule();
     const program = await this.#programs.of(run.module, memoryOf(run));
-    await this.#turn(signal);
+    signal?.throwIfAborted();
+    if (this.#closed) throw errors.FLIGHT_SANDBOX_CLOSED({});
+    const { group = "" } = run;
+    const queued = performance.now();
+    await this.#turns.take(group, signal);
     try {
       signal?.throwIfAborted();
-      return await this.#runOn(this.#take(program, quickjs), program, run, signal);
+      const waitedMilliseconds = performance.now() - queued;
+      return { ...(await this.#runOn(this.#take(program, quickjs), program, run, signal)), waitedMilliseconds };
     } finally {
-      this.#pass();
+      this.#turns.pass(group);
     }
   }
 
   stats(): SandboxStats {
-    return { workers: this.#workers.size, running: this.#running, queued: this.#waiting.length, lost: this.#lost };
+    const { running, queued, longestWait } = this.#turns;
+    return { workers: this.#workers.size, running, queued, longestWait, lost: this.#lost };
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { reject } of this.#waiting.splice(0)) reject(errors.FLIGHT_SANDBOX_CLOSED({}));
+    this.#turns.reject(errors.FLIGHT_SANDBOX_CLOSED({}));
     await Promise.all([...this.#workers].map(worker => worker.stop({ code: "FLIGHT_CRASHED", why: "closed" })));
   }
 
@@ -118,7 +128,8 @@ class Pool implements Sandbox {
     program: Program,
     run: FlightRun,
     signal: AbortSignal | undefined,
-  ): Promise<FlightResult> {
+  ): Promise<Omit<FlightResult, "waitedMilliseconds">> {
+    const questions = new Questions(run);
     const abort = () => void worker.stop({ code: "FLIGHT_CRASHED", why: "cancelled" });
     signal?.addEventListener("abort", abort, { once: true });
     try {
@@ -127,7 +138,7 @@ class Pool implements Sandbox {
         kind: run.module.kind,
         program,
         maxMemoryMib: memoryOf(run),
-        answer: question => answer(run, question),
+        answer: question => questions.answer(question),
       });
       if (outcome.ok) return { ...outcome.output, milliseconds };
       signal?.throwIfAborted();
@@ -136,33 +147,6 @@ class Pool implements Sandbox {
       signal?.removeEventListener("abort", abort);
       this.#giveBack(worker);
     }
-  }
-
-  /** Resolves when one of `size` turns is free and taken. */
-  async #turn(signal: AbortSignal | undefined): Promise<void> {
-    signal?.throwIfAborted();
-    if (this.#closed) throw errors.FLIGHT_SANDBOX_CLOSED({});
-    if (this.#running >= this.#size) return this.#wait(signal);
-    this.#running += 1;
-  }
-
-  /** Gives this turn to the run that has waited longest. */
-  #pass(): void {
-    const next = this.#waiting.shift();
-    if (next) next.resolve();
-    else this.#running -= 1;
-  }
-
-  async #wait(signal: AbortSignal | undefined): Promise<void> {
-    const turn = Promise.withResolvers<void>();
-    const abort = () => {
-      const at = this.#waiting.indexOf(turn);
-      if (at >= 0) this.#waiting.splice(at, 1);
-      turn.reject(signal?.reason);
-    };
-    this.#waiting.push(turn);
-    signal?.addEventListener("abort", abort, { once: true });
-    await turn.promise.finally(() => signal?.removeEventListener("abort", abort));
   }
 
   /** An idle worker, if possible one that has the program ready; else a new one. */
@@ -191,15 +175,6 @@ function memoryOf({ module, maxMemoryMib }: FlightRun): number {
   const unsaid = maxMemoryMib === 0 || maxMemoryMib >= unboundedMib;
   if (!unsaid) return maxMemoryMib;
   return module.kind === "javascript" ? javascriptMib : unboundedMib;
-}
-
-async function answer(run: FlightRun, question: Question): Promise<string> {
-  if (question.type === "lookup") return JSON.stringify(await run.lookup(question.request));
-  const answered: RestMappingAnswer = (await run.restMapping?.(question)) ?? {
-    state: "error",
-    message: "kinds cannot be mapped here",
-  };
-  return JSON.stringify(answered);
 }
 
 function errorOf(failure: Failure, run: FlightRun): Error {

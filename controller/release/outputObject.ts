@@ -1,12 +1,7 @@
 /** One object of a flight's output: complete enough to be addressed, and without anything that is not plain data. */
+import { apiVersionPattern, kindPattern, namePattern, namespacePattern } from "../flight/names.ts";
 import type { KubeObject, ObjectMeta } from "../kube/object.ts";
 import { errors } from "./errors.ts";
-
-const apiVersionPattern = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-const kindPattern = /^[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?$/;
-const namespacePattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-/** A name becomes a segment of a URL's path; what would leave it is refused, as the API server does. */
-const namePattern = /^(?!\.{1,2}$)[^/%\p{Cc}]{1,253}$/u;
 
 /**
  * @param where for messages, such as `stage 2, object 3`
