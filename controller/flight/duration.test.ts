@@ -3,6 +3,7 @@ import { goDuration } from "./duration.ts";
 
 test.each([
   [0, "0s"],
+  [0.5, "500µs"],
   [30, "30ms"],
   [999, "999ms"],
   [1000, "1s"],

@@ -133,7 +133,12 @@ test.each<[string, Uint8Array]>([
   ["no _start", assemble({ code: [], exports: ["main"] })],
   ["an import from elsewhere", assemble({ code: [], imports: [["env", "open", [], []]] })],
   ["a function that host has not", assemble({ code: [], imports: [["host", "k8s_delete", [], []]] })],
+  ["an import of JavaScript's own", assemble({ code: [], imports: [["constructor", "constructor", [], []]] })],
+  ["an import of what host inherits", assemble({ code: [], imports: [["host", "constructor", [], []]] })],
+  ["an import of __proto__", assemble({ code: [], imports: [["__proto__", "toString", [], []]] })],
   ["a shared memory", assemble({ code: [], memory: [2, 1] })],
+  ["a shared memory with an end", assemble({ code: [], memory: [3, 1, 2] })],
+  ["a memory of 64 bits", assemble({ code: [], memory: [4, 1] })],
   ["a header and no more", Uint8Array.from([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0])],
   ["half a module", assemble({ code: [] }).slice(0, 20)],
 ])("a module with %s is refused", async (_, module) => {

@@ -10,7 +10,12 @@ const memorySection = 5;
 const pagesPerMib = 16;
 const hasMaximum = 1;
 
-/** Bytes of the module with a memory that grows to `maxMib` and no further. */
+/**
+ * Bytes of the module with a memory that grows to `maxMib` and no further. An imported memory is none of this: the
+ * sandbox gives nobody one, and so refuses the module.
+ *
+ * @throws FLIGHT_BAD_MODULE for more than one memory, a shared one, one of 64 bits; FLIGHT_OUT_OF_MEMORY
+ */
 export function capMemory(module: Uint8Array, maxMib: number): Uint8Array {
   const cap = Math.min(65_536, maxMib * pagesPerMib);
   const reader = new Reader(module, 8);
@@ -21,6 +26,8 @@ export function capMemory(module: Uint8Array, maxMib: number): Uint8Array {
     const end = reader.at + size;
     if (id === memorySection) {
       const body = cappedSection(reader, cap, maxMib);
+      if (reader.at !== end)
+        throw errors.FLIGHT_BAD_MODULE({ why: "its memory section has another size than it says" });
       return concat([module.subarray(0, start), [memorySection], leb128(body.length), body, module.subarray(end)]);
     }
     reader.at = end;
@@ -30,6 +37,7 @@ export function capMemory(module: Uint8Array, maxMib: number): Uint8Array {
 
 function cappedSection(reader: Reader, cap: number, maxMib: number): number[] {
   const count = reader.number();
+  if (count > 1) throw errors.FLIGHT_BAD_MODULE({ why: "it has more than one memory" });
   const body = leb128(count);
   for (let i = 0; i < count; i++) {
     const flags = reader.byte();

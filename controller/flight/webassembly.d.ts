@@ -21,6 +21,8 @@ declare namespace WebAssembly {
   const Instance: {
     new (module: Module, imports: Record<string, Record<string, (...args: never[]) => unknown>>): Instance;
   };
+  interface LinkError extends Error {}
+  const LinkError: { readonly prototype: LinkError; new (message?: string): LinkError };
   interface RuntimeError extends Error {}
   const RuntimeError: { new (message?: string): RuntimeError };
   function compile(bytes: Uint8Array): Promise<Module>;

@@ -9,7 +9,8 @@
 import { type Matcher, matches } from "../airway/matcher.ts";
 import type { Draft } from "../dynamic/dependencyIndex.ts";
 import { type Tracked, trackedKey } from "../dynamic/tracker.ts";
-import type { LookupAnswer, LookupRequest } from "../flight/lookup.ts";
+import type { LookupAnswer, LookupRequest, RestMappingAnswer, RestMappingRequest } from "../flight/lookup.ts";
+import { Redactor } from "../flight/redaction.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { groupKind, type KubeObject, type ObjectRef, type ResourceType } from "../kube/object.ts";
 import type { ObjectFacts } from "../release/facts.ts";
@@ -52,7 +53,7 @@ export class RenderLookups {
   readonly #policy: LookupPolicy;
   readonly #draft: Draft | undefined;
   readonly #answers = new Map<string, Promise<LookupAnswer>>();
-  readonly #secrets = new Set<string>();
+  readonly #secrets = new Redactor();
 
   /** @param draft where later changes of what is looked up matter; else each object is only read */
   constructor(context: Access, policy: LookupPolicy, draft: Draft | undefined) {
@@ -82,13 +83,27 @@ export class RenderLookups {
     }
   }
 
+  async restMapping({ group, version, kind }: RestMappingRequest): Promise<RestMappingAnswer> {
+    if (!this.#policy.clusterAccess) return { state: "no-access", message: noAccess };
+    const { discovery } = this.#context.client;
+    try {
+      const apiVersion = group === "" ? version : `${group}/${version}`;
+      const type = await (version === "" ? discovery.preferred(group, kind) : discovery.resolve(apiVersion, kind));
+      if (type === undefined) {
+        this.unknownKinds = true;
+        return { state: "not-found", message: `no matches for kind "${kind}" in ${group || "the core group"}` };
+      }
+      const { plural: resource, namespaced } = type;
+      return { state: "ok", mapping: { group: type.group, version: type.version, kind, resource, namespaced } };
+    } catch (error) {
+      this.failure ??= error;
+      return { state: "error", message: "the API server could not be asked" };
+    }
+  }
+
   /** Takes the values of looked-up Secrets out of a text that a flight wrote. */
   redact(text: string): string {
-    let redacted = text;
-    // The longest first: one value may be a part of another.
-    const values = [...this.#secrets].sort((a, b) => b.length - a.length);
-    for (const value of values) redacted = redacted.replaceAll(value, "[secret]");
-    return redacted;
+    return this.#secrets.redact(text);
   }
 
   async #answer(type: ResourceType, ref: ObjectRef, key: string): Promise<LookupAnswer> {
@@ -106,7 +121,7 @@ export class RenderLookups {
       return { state: "not-found", message: `${groupKind(ref)} "${ref.name}" not found` };
     }
     if (!this.#allowed(ref, found.object)) return { state: "forbidden", message: notOwned };
-    if (ref.kind === "Secret" && ref.apiVersion === "v1") this.#remember(found.object);
+    if (ref.kind === "Secret" && ref.apiVersion === "v1") this.#secrets.remember(found.object["data"]);
     return { state: "ok", object: found.object };
   }
 
@@ -126,19 +141,5 @@ export class RenderLookups {
     if (ownerKey(object) === this.#policy.owner) return true;
     const target = { namespace: ref.namespace, groupKind: groupKind(ref), name: ref.name };
     return matches(this.#policy.matchers, target);
-  }
-
-  #remember(secret: KubeObject): void {
-    const { data } = secret;
-    if (data === null || typeof data !== "object") return;
-    for (const value of Object.values(data)) {
-      if (typeof value !== "string") continue;
-      // Shorter values occur by chance in any text.
-      const plain = Buffer.from(value, "base64").toString();
-      const quoted = JSON.stringify(plain).slice(1, -1);
-      // Who prints a value may leave out its last newline, or all lines but one.
-      const lines = plain.split("\n").map(line => line.trim());
-      for (const form of [value, plain, quoted, ...lines]) if (form.length >= 4) this.#secrets.add(form);
-    }
   }
 }

@@ -2,11 +2,13 @@
  * JavaScript flights.
  *
  * The module is an ES module whose default export is called once per run with
- * `{ stdin, args, env, lookup(request), restMapping(apiVersion, kind) }` and returns stdout as a string, or
+ * `{ stdin, args, env, lookup(request), restMapping(request) }` and returns stdout as a string, or
  * `{ exitCode?, stdout?, stderr? }`. It is evaluated once; each run begins from the memory as it was then.
  */
 import type { QuickJSHandle } from "quickjs-emscripten-core";
-import { maxOutput, maxStderr, type Output, type Question } from "../protocol.ts";
+import { cut } from "../cut.ts";
+import { groupVersionOf } from "../lookup.ts";
+import { maxOutput, maxStderr, maxWord, type Output, type Question } from "../protocol.ts";
 import { type Engine, type EngineRun, RunFailure } from "./engine.ts";
 import { type GuestError, type GuestHost, Machine } from "./machine.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -112,7 +114,8 @@ class RunHost implements GuestHost {
   }
 
   write(text: string): void {
-    if (this.#stderr.length < maxStderr) this.#stderr = (this.#stderr + text).slice(0, maxStderr);
+    // One character more than is kept: so it shows that there was more.
+    if (this.#stderr.length <= maxStderr) this.#stderr = (this.#stderr + text).slice(0, maxStderr + 1);
   }
 
   ask(text: string): string {
@@ -132,7 +135,7 @@ class RunHost implements GuestHost {
       this.#stopped = new RunFailure({ code: "FLIGHT_OUTPUT_TOO_LARGE", size: stdout.length, limit: maxOutput });
       return;
     }
-    this.#output = { exitCode, stdout, stderr: this.#stderr };
+    this.#output = { exitCode, stdout, stderr: cut(this.#stderr, maxStderr) };
   }
 
   interrupted(): boolean {
@@ -152,7 +155,7 @@ class RunHost implements GuestHost {
     if (error.outOfMemory) return new RunFailure({ code: "FLIGHT_OUT_OF_MEMORY", limitMib });
     const headline = [error.name, error.message].filter(text => text !== "").join(": ") || "it threw";
     const stack = mapStack(error.stack.trimEnd(), bundleName, this.#source.map);
-    const lines = [headline, stack, this.#stderr.trimEnd()];
+    const lines = [headline, stack, cut(this.#stderr, maxStderr).trimEnd()];
     return new RunFailure({ code: "FLIGHT_FAILED", what: lines.filter(text => text !== "").join("\n") });
   }
 }
@@ -162,12 +165,10 @@ function questionOf(text: string): Question {
   const body: unknown = JSON.parse(text);
   const field = (from: unknown, key: string): string => {
     const value = typeof from === "object" && from !== null ? Reflect.get(from, key) : undefined;
-    return typeof value === "string" ? value : "";
+    return typeof value === "string" ? value.slice(0, maxWord) : "";
   };
   if (field(body, "type") === "rest-mapping") {
-    const apiVersion = field(body, "apiVersion");
-    const [version = "", group = ""] = apiVersion.split("/").reverse();
-    return { type: "rest-mapping", group, version, kind: field(body, "kind") };
+    return { type: "rest-mapping", ...groupVersionOf(field(body, "apiVersion")), kind: field(body, "kind") };
   }
   const asked: unknown = typeof body === "object" && body !== null ? Reflect.get(body, "request") : undefined;
   const [apiVersion, kind, namespace, name] = ["apiVersion", "kind", "namespace", "name"].map(key => field(asked, key));

@@ -16,6 +16,7 @@ import {
   type QuickJSRuntime,
   type QuickJSSyncVariant,
 } from "quickjs-emscripten-core";
+import { cut } from "../cut.ts";
 import { prelude } from "./prelude.ts";
 import { restoreSnapshot, type Snapshot, takeSnapshot } from "./snapshot.ts";
 
@@ -141,8 +142,8 @@ export class Machine {
   }
 
   #read(error: QuickJSHandle): GuestError {
-    // Reading takes memory too, and the guest may have used up its own.
-    this.#limit.pages = maximumPages;
+    // Reading takes memory too, and the guest may have used up its own. What is read may be a trap that takes more.
+    this.#limit.pages = Math.min(maximumPages, this.#limit.pages + initialPages);
     // With no memory left for an error object, QuickJS throws null.
     const readable = this.#context.typeof(error) === "object" && !this.#context.sameValue(error, this.#context.null);
     if (!readable) return { name: "", message: this.#textOf(error), stack: "", outOfMemory: this.#limit.met };
@@ -155,7 +156,7 @@ export class Machine {
   #textOf(handle: QuickJSHandle): string {
     const type = this.#context.typeof(handle);
     if (type !== "string" && type !== "number" && type !== "boolean") return "";
-    return this.#context.getString(handle).slice(0, 8192);
+    return cut(this.#context.getString(handle), 8192);
   }
 }
 

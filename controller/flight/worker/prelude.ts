@@ -43,7 +43,7 @@ export const prelude = `(write, ask, done) => {
     const { apiVersion, kind, namespace, name } = request;
     return parse(ask(stringify({ type: "lookup", request: { apiVersion, kind, namespace, name } })));
   };
-  const restMapping = (apiVersion, kind) => parse(ask(stringify({ type: "rest-mapping", apiVersion, kind })));
+  const restMapping = ({ apiVersion, kind }) => parse(ask(stringify({ type: "rest-mapping", apiVersion, kind })));
   return (entry, input) => {
     const { stdin, args, env } = parse(input);
     const result = entry({ stdin, args, env, lookup, restMapping });

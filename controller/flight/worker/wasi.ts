@@ -5,8 +5,10 @@
  * Source: WASI snapshot preview 1, witx description.
  */
 import { randomFillSync } from "node:crypto";
+import { cutMark } from "../cut.ts";
 import { maxOutput, maxStderr } from "../protocol.ts";
 import { RunFailure } from "./engine.ts";
+import { Sink } from "./sink.ts";
 
 /** Thrown by `proc_exit`, through the guest's frames. */
 export class Exit extends Error {
@@ -28,6 +30,7 @@ export interface WasiOptions {
 
 const ok = 0;
 const badDescriptor = 8;
+const fault = 21;
 const invalid = 28;
 const notSupported = 52;
 const illegalSeek = 70;
@@ -40,15 +43,15 @@ const absoluteTime = 1;
 /** Sizes of a subscription and of an event of `poll_oneoff`. */
 const subscriptionBytes = 48;
 const eventBytes = 32;
+/** At a time; programs wait for one or two. */
+const mostSubscriptions = 1024;
 
 type Call = (...args: never[]) => number;
 
 export class Wasi {
   readonly #options: WasiOptions;
-  readonly #stdout: Uint8Array[] = [];
-  readonly #stderr: Uint8Array[] = [];
-  #stdoutBytes = 0;
-  #stderrBytes = 0;
+  readonly #stdout = new Sink(maxOutput);
+  readonly #stderr = new Sink(maxStderr);
   #read = 0;
 
   constructor(options: WasiOptions) {
@@ -56,41 +59,56 @@ export class Wasi {
   }
 
   get stdout(): string {
-    return text(this.#stdout);
+    return this.#stdout.text();
   }
 
   get stderr(): string {
-    return text(this.#stderr);
+    return this.#stderr.text() + (this.#stderr.overflown ? cutMark : "");
   }
 
-  /** The functions of the import module `wasi_snapshot_preview1`; what is absent answers "not supported". */
-  readonly imports = {
-    args_sizes_get: (count: number, size: number) => this.#sizes(this.#options.args, count, size),
-    args_get: (pointers: number, buffer: number) => this.#strings(this.#options.args, pointers, buffer),
-    environ_sizes_get: (count: number, size: number) => this.#sizes(this.#environ(), count, size),
-    environ_get: (pointers: number, buffer: number) => this.#strings(this.#environ(), pointers, buffer),
-    clock_res_get: (_clock: number, out: number) => this.#put64(out, 1n),
-    clock_time_get: (clock: number, _precision: bigint, out: number) => this.#put64(out, now(clock)),
-    fd_close: () => ok,
-    fd_fdstat_get: (fd: number, out: number) => this.#describe(fd, out, 24),
-    fd_fdstat_set_flags: () => ok,
-    fd_filestat_get: (fd: number, out: number) => this.#describe(fd, out, 64),
-    fd_prestat_get: () => badDescriptor,
-    fd_prestat_dir_name: () => badDescriptor,
-    fd_read: (fd: number, vectors: number, count: number, out: number) => this.#readInto(fd, vectors, count, out),
-    fd_seek: (fd: number) => (fd <= 2 ? illegalSeek : badDescriptor),
-    fd_write: (fd: number, vectors: number, count: number, out: number) => this.#write(fd, vectors, count, out),
-    poll_oneoff: (subscriptions: number, events: number, count: number, out: number) =>
-      this.#poll(subscriptions, events, count, out),
-    proc_exit: (code: number) => {
-      throw new Exit(code);
-    },
-    random_get: (at: number, length: number) => {
-      randomFillSync(this.#bytes(at, length));
-      return ok;
-    },
-    sched_yield: () => ok,
-  } satisfies Record<string, Call>;
+  /** A function of the import module `wasi_snapshot_preview1`; what is not built answers "not supported". */
+  call(name: string): Call {
+    const call = this.#calls.get(name);
+    if (!call) return () => notSupported;
+    return (...args) => {
+      try {
+        return call(...args);
+      } catch (error) {
+        if (isOutOfBounds(error)) return fault;
+        throw error;
+      }
+    };
+  }
+
+  readonly #calls: ReadonlyMap<string, Call> = new Map(
+    Object.entries({
+      args_sizes_get: (count: number, size: number) => this.#sizes(this.#options.args, count, size),
+      args_get: (pointers: number, buffer: number) => this.#strings(this.#options.args, pointers, buffer),
+      environ_sizes_get: (count: number, size: number) => this.#sizes(this.#environ(), count, size),
+      environ_get: (pointers: number, buffer: number) => this.#strings(this.#environ(), pointers, buffer),
+      clock_res_get: (_clock: number, out: number) => this.#put64(out, 1n),
+      clock_time_get: (clock: number, _precision: bigint, out: number) => this.#put64(out, now(clock)),
+      fd_close: () => ok,
+      fd_fdstat_get: (fd: number, out: number) => this.#describe(fd, out, 24),
+      fd_fdstat_set_flags: () => ok,
+      fd_filestat_get: (fd: number, out: number) => this.#describe(fd, out, 64),
+      fd_prestat_get: () => badDescriptor,
+      fd_prestat_dir_name: () => badDescriptor,
+      fd_read: (fd: number, vectors: number, count: number, out: number) => this.#readInto(fd, vectors, count, out),
+      fd_seek: (fd: number) => (fd <= 2 ? illegalSeek : badDescriptor),
+      fd_write: (fd: number, vectors: number, count: number, out: number) => this.#write(fd, vectors, count, out),
+      poll_oneoff: (subscriptions: number, events: number, count: number, out: number) =>
+        this.#poll(subscriptions, events, count, out),
+      proc_exit: (code: number) => {
+        throw new Exit(code >>> 0);
+      },
+      random_get: (at: number, length: number) => {
+        randomFillSync(this.#bytes(at, length));
+        return ok;
+      },
+      sched_yield: () => ok,
+    } satisfies Record<string, Call>),
+  );
 
   #environ(): string[] {
     return Object.entries(this.#options.env).map(([name, value]) => `${name}=${value}`);
@@ -140,7 +158,7 @@ export class Wasi {
   }
 
   *#vectors(vectors: number, count: number): Generator<Uint8Array> {
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < count >>> 0; i++) {
       const memory = this.#options.memory();
       const at = (vectors >>> 0) + 8 * i;
       yield this.#bytes(memory.getUint32(at, true), memory.getUint32(at + 4, true));
@@ -161,33 +179,22 @@ export class Wasi {
 
   #write(fd: number, vectors: number, count: number, out: number): number {
     if (fd !== 1 && fd !== 2) return badDescriptor;
+    const sink = fd === 1 ? this.#stdout : this.#stderr;
     let total = 0;
     for (const part of this.#vectors(vectors, count)) {
       total += part.length;
-      if (fd === 1) this.#writeOut(part);
-      else this.#writeError(part);
+      const size = sink.length + part.length;
+      if (fd === 1 && size > maxOutput) {
+        throw new RunFailure({ code: "FLIGHT_OUTPUT_TOO_LARGE", size, limit: maxOutput });
+      }
+      sink.write(part);
     }
     return this.#put32(out, total);
   }
 
-  #writeOut(part: Uint8Array): void {
-    this.#stdoutBytes += part.length;
-    if (this.#stdoutBytes > maxOutput) {
-      throw new RunFailure({ code: "FLIGHT_OUTPUT_TOO_LARGE", size: this.#stdoutBytes, limit: maxOutput });
-    }
-    this.#stdout.push(part.slice());
-  }
-
-  #writeError(part: Uint8Array): void {
-    if (this.#stderrBytes >= maxStderr) return;
-    const kept = part.slice(0, maxStderr - this.#stderrBytes);
-    this.#stderrBytes += kept.length;
-    this.#stderr.push(kept);
-  }
-
   /** Sleeps until the first clock is due; a descriptor is always ready. */
   #poll(subscriptions: number, events: number, count: number, out: number): number {
-    if (count === 0) return invalid;
+    if (count <= 0 || count > mostSubscriptions) return invalid;
     const memory = this.#options.memory();
     const waits = Array.from({ length: count }, (_, i) =>
       waitOf(memory, (subscriptions >>> 0) + subscriptionBytes * i),
@@ -234,9 +241,11 @@ function now(clock: number): bigint {
   return clock === monotonicClock ? process.hrtime.bigint() : BigInt(Math.round(Date.now() * 1e6));
 }
 
-function text(parts: readonly Uint8Array[]): string {
-  return new TextDecoder().decode(Buffer.concat(parts));
+/** What V8 throws for an address that is not in the guest's memory. The other RangeError is the end of the stack. */
+export function isOutOfBounds(error: unknown): boolean {
+  return error instanceof RangeError && !isStackOverflow(error);
 }
 
-/** Answers for a function of WASI that is not built. */
-export const unsupported = () => notSupported;
+export function isStackOverflow(error: unknown): boolean {
+  return error instanceof RangeError && error.message.includes("call stack");
+}

@@ -6,9 +6,10 @@
  *
  * Strings cross as i64: address in the high 32 bits, length in bytes in the low 32.
  */
-import type { Output, Question } from "../protocol.ts";
+import { groupVersionOf } from "../lookup.ts";
+import { maxWord, type Output, type Question } from "../protocol.ts";
 import { type Engine, type EngineRun, RunFailure } from "./engine.ts";
-import { Exit, unsupported, Wasi } from "./wasi.ts";
+import { Exit, isOutOfBounds, isStackOverflow, Wasi } from "./wasi.ts";
 
 /** What a guest sees in its state pointer. */
 const states: Readonly<Record<string, number>> = {
@@ -23,6 +24,8 @@ const states: Readonly<Record<string, number>> = {
 const keptBytes = 64 * 1024 * 1024;
 
 type Functions = Record<string, (...args: never[]) => unknown>;
+
+const noMemory = { buffer: new ArrayBuffer(0) };
 
 export function createWasmEngine(): Engine {
   const modules = new Map<string, WebAssembly.Module>();
@@ -50,8 +53,10 @@ export function createWasmEngine(): Engine {
 
 class Guest {
   readonly #run: EngineRun;
+  readonly #module: WebAssembly.Module;
   readonly #wasi: Wasi;
-  readonly #exports: Readonly<Record<string, unknown>>;
+  /** Undefined while the instance is made, and that may run a start function. */
+  #exports: Readonly<Record<string, unknown>> | undefined;
 
   constructor(module: WebAssembly.Module, run: EngineRun) {
     this.#run = run;
@@ -62,11 +67,11 @@ class Guest {
       deadline: run.deadline,
       memory: () => new DataView(this.#memory.buffer),
     });
-    this.#exports = this.#instantiate(module).exports;
+    this.#module = module;
   }
 
-  get #memory(): WebAssembly.Memory {
-    return this.#exports["memory"] as WebAssembly.Memory;
+  get #memory(): Pick<WebAssembly.Memory, "buffer"> {
+    return (this.#exports?.["memory"] as WebAssembly.Memory | undefined) ?? noMemory;
   }
 
   get memoryBytes(): number {
@@ -75,13 +80,15 @@ class Guest {
 
   run(): Output {
     try {
-      (this.#exports["_start"] as () => void)();
+      const { exports } = this.#instantiate();
+      this.#exports = exports;
+      (exports["_start"] as () => void)();
       return this.#output(0);
     } catch (error) {
       if (error instanceof Exit) return this.#output(error.code);
       if (error instanceof RunFailure) throw error;
-      const what = error instanceof RangeError ? "stack overflow" : String(error);
       const said = this.#wasi.stderr.trimEnd();
+      const what = trapOf(error);
       throw new RunFailure({ code: "FLIGHT_FAILED", what: said === "" ? what : `${what}\n${said}` });
     }
   }
@@ -90,26 +97,34 @@ class Guest {
     return { exitCode, stdout: this.#wasi.stdout, stderr: this.#wasi.stderr };
   }
 
-  #instantiate(module: WebAssembly.Module): WebAssembly.Instance {
-    const offered: Readonly<Record<string, Functions>> = {
-      wasi_snapshot_preview1: this.#wasi.imports,
-      host: {
-        k8s_lookup: (state: number, name: bigint, namespace: bigint, kind: bigint, apiVersion: bigint) =>
-          this.#lookup(state, name, namespace, kind, apiVersion),
-        k8s_rest_mapping: (state: number, group: bigint, kind: bigint) => this.#restMapping(state, group, kind),
-      },
-    };
-    const imports: Record<string, Functions> = {};
-    for (const { module: from, name } of WebAssembly.Module.imports(module)) {
-      const found = offered[from]?.[name] ?? (from === "wasi_snapshot_preview1" ? unsupported : undefined);
+  #instantiate(): WebAssembly.Instance {
+    const imports: Record<string, Functions> = Object.create(null);
+    for (const { module: from, name, kind } of WebAssembly.Module.imports(this.#module)) {
+      const found = kind === "function" ? this.#offered(from, name) : undefined;
       if (!found) throw new RunFailure({ code: "FLIGHT_BAD_MODULE", why: `it imports ${from}.${name}` });
-      imports[from] = { ...imports[from], [name]: found };
+      imports[from] ??= Object.create(null) as Functions;
+      Object.assign(imports[from], { [name]: found });
     }
     try {
-      return new WebAssembly.Instance(module, imports);
+      return new WebAssembly.Instance(this.#module, imports);
     } catch (error) {
-      throw new RunFailure({ code: "FLIGHT_BAD_MODULE", why: error instanceof Error ? error.message : String(error) });
+      if (!(error instanceof WebAssembly.LinkError)) throw error;
+      throw new RunFailure({ code: "FLIGHT_BAD_MODULE", why: error.message });
     }
+  }
+
+  /** Told by name, one by one: nothing that JavaScript's objects bring along is within a guest's reach. */
+  #offered(from: string, name: string): Functions[string] | undefined {
+    if (from === "wasi_snapshot_preview1") return this.#wasi.call(name);
+    if (from !== "host") return undefined;
+    if (name === "k8s_lookup") {
+      return (state: number, name: bigint, namespace: bigint, kind: bigint, apiVersion: bigint) =>
+        this.#lookup(state, name, namespace, kind, apiVersion);
+    }
+    if (name === "k8s_rest_mapping") {
+      return (state: number, group: bigint, kind: bigint) => this.#restMapping(state, group, kind);
+    }
+    return undefined;
   }
 
   #lookup(state: number, name: bigint, namespace: bigint, kind: bigint, apiVersion: bigint): bigint {
@@ -122,19 +137,21 @@ class Guest {
     return this.#ask(state, { type: "lookup", request }, "object");
   }
 
-  /** The first argument is `group`, `group/version` or `/version`. */
   #restMapping(state: number, groupVersion: bigint, kind: bigint): bigint {
-    const [group = "", version = ""] = this.#string(groupVersion).split("/");
-    return this.#ask(state, { type: "rest-mapping", group, version, kind: this.#string(kind) }, "mapping");
+    const question = { ...groupVersionOf(this.#string(groupVersion)), kind: this.#string(kind) };
+    return this.#ask(state, { type: "rest-mapping", ...question }, "mapping");
   }
 
-  #ask(state: number, question: Question, field: string): bigint {
+  #ask(state: number, question: Question, field: "object" | "mapping"): bigint {
     const answer = JSON.parse(this.#run.ask(question)) as Readonly<Record<string, unknown>>;
-    const code = states[String(answer["state"])];
-    if (code === undefined) {
+    if (answer["state"] === "ok") {
       const value = field === "mapping" ? goMapping(answer[field]) : answer[field];
       return this.#give(JSON.stringify(value));
     }
+    // A kind that is not there is any other error to yoke.
+    const code =
+      field === "mapping" && answer["state"] === "not-found" ? states["error"] : states[String(answer["state"])];
+    if (code === undefined) throw new WebAssembly.RuntimeError("the host gave no answer");
     new DataView(this.#memory.buffer).setUint32(state >>> 0, code, true);
     return this.#give(String(answer["message"] ?? ""));
   }
@@ -143,12 +160,12 @@ class Guest {
     const bits = BigInt.asUintN(64, packed);
     if (bits === 0n) return "";
     const bytes = new Uint8Array(this.#memory.buffer, Number(bits >> 32n), Number(bits & 0xffff_ffffn));
-    return new TextDecoder().decode(bytes);
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(0, maxWord));
   }
 
   /** Copies a text into memory that the guest allocates and owns. */
   #give(text: string): bigint {
-    const malloc = this.#exports["malloc"];
+    const malloc = this.#exports?.["malloc"];
     if (typeof malloc !== "function") throw new WebAssembly.RuntimeError("the guest exports no malloc");
     const bytes = Buffer.from(text);
     if (bytes.length === 0) return 0n;
@@ -157,6 +174,13 @@ class Guest {
     new Uint8Array(this.#memory.buffer, Number(BigInt.asUintN(64, packed) >> 32n), bytes.length).set(bytes);
     return packed;
   }
+}
+
+/** What ended the guest, without the host's own words where they would mislead. */
+function trapOf(error: unknown): string {
+  if (isStackOverflow(error)) return "stack overflow";
+  if (isOutOfBounds(error)) return "RuntimeError: the guest named an address outside of its memory";
+  return String(error);
 }
 
 /** As Go's encoder writes it. */
