@@ -104,3 +104,27 @@ test.each([
   ["apps/v1", "/apis/apps/v1"],
   ["odd?/v1", "/apis/odd%3F/v1"],
 ])("%s is served under %s", (apiVersion, path) => expect(apiRoot(apiVersion)).toBe(path));
+
+test("a group without a version means its preferred one, or the first that has the kind", async () => {
+  const { calls, discovery } = setUp();
+  const found = discovery.preferred("apps", "Deployment");
+  const group = await calls.take();
+  expect(group.request.path).toBe("/apis/apps");
+  group.answer(200, {
+    preferredVersion: { groupVersion: "apps/v2" },
+    versions: [{ groupVersion: "apps/v1beta1" }, { groupVersion: "apps/v2" }, { groupVersion: "apps/v1" }],
+  });
+  for (const [version, kinds] of [
+    ["v2", { resources: [] }],
+    ["v1beta1", { resources: [] }],
+    ["v1", apps],
+  ] as const) {
+    const call = await calls.take();
+    expect(call.request.path).toBe(`/apis/apps/${version}`);
+    call.answer(200, kinds);
+  }
+  expect(await found).toEqual(deployment);
+  const absent = discovery.preferred("nobody.example", "Deployment");
+  (await calls.take()).answer(404, "404 page not found");
+  expect(await absent).toBeUndefined();
+});

@@ -15,6 +15,8 @@ export interface Discovery {
    * @throws KUBE_UNAVAILABLE and others when it cannot say.
    */
   resolve(apiVersion: string, kind: string): Promise<ResourceType | undefined>;
+  /** The kind in the version that the group prefers, or else in the first that serves it. */
+  preferred(group: string, kind: string): Promise<ResourceType | undefined>;
   /** Forgets one apiVersion, or everything. */
   invalidate(apiVersion?: string): void;
 }
@@ -50,13 +52,22 @@ export function createDiscovery(
     return request;
   };
 
+  const resolve = async (apiVersion: string, kind: string): Promise<ResourceType | undefined> => {
+    const known = looked.get(apiVersion);
+    const type = known?.kinds.get(kind);
+    if (type !== undefined) return type;
+    if (known !== undefined && clock.now() - known.at < missMs) return undefined;
+    return (await look(apiVersion)).kinds.get(kind);
+  };
+
   return {
-    async resolve(apiVersion, kind) {
-      const known = looked.get(apiVersion);
-      const type = known?.kinds.get(kind);
-      if (type !== undefined) return type;
-      if (known !== undefined && clock.now() - known.at < missMs) return undefined;
-      return (await look(apiVersion)).kinds.get(kind);
+    resolve,
+    async preferred(group, kind) {
+      for (const apiVersion of await fetchVersions(transport, group)) {
+        const type = await resolve(apiVersion, kind);
+        if (type !== undefined) return type;
+      }
+      return undefined;
     },
     invalidate(apiVersion) {
       if (apiVersion === undefined) {
@@ -68,6 +79,23 @@ export function createDiscovery(
       running.delete(apiVersion);
     },
   };
+}
+
+/** apiVersions of a group, the preferred one first. Not kept: it is asked seldom, and changes with any CRD. */
+async function fetchVersions(transport: Pick<Transport, "request">, group: string): Promise<string[]> {
+  if (group === "") return ["v1"];
+  const request = { method: "GET", path: `/apis/${encodeURIComponent(group)}` };
+  const response = await transport.request(request);
+  if (response.status === 404) return [];
+  if (response.status !== 200) throw answerError(request, response);
+  const { preferredVersion, versions = [] } = parseJson(request, response.body) as ApiGroup;
+  const all = [preferredVersion, ...versions].flatMap(version => version?.groupVersion ?? []);
+  return [...new Set(all)];
+}
+
+interface ApiGroup {
+  preferredVersion?: { groupVersion?: string };
+  versions?: { groupVersion?: string }[];
 }
 
 async function fetchKinds(

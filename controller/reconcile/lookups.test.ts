@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { answerError, isKubeError } from "../kube/errors.ts";
-import type { KubeObject } from "../kube/object.ts";
+import type { KubeObject, ResourceType } from "../kube/object.ts";
 import type { Access } from "./context.ts";
 import { RenderLookups } from "./lookups.ts";
 
@@ -33,6 +33,39 @@ describe("RenderLookups without watches", () => {
     const asked = lookups(() => Promise.reject(refusal(503)));
     await asked.lookup(request);
     expect(isKubeError(asked.failure, "KUBE_UNAVAILABLE")).toBe(true);
+  });
+});
+
+describe("kinds", () => {
+  const asking = (clusterAccess: boolean, preferred: () => Promise<ResourceType | undefined>) => {
+    const access = { client: { discovery: { resolve: async () => type, preferred } } } as unknown as Access;
+    return new RenderLookups(access, { clusterAccess, matchers: [], owner: "ns/r" }, undefined);
+  };
+
+  it("are mapped in any version, or in the one that was asked for", async () => {
+    const deployment = { ...type, group: "apps", version: "v1", apiVersion: "apps/v1", plural: "deployments" };
+    const asked = asking(true, async () => deployment);
+    expect(await asked.restMapping({ group: "apps", version: "", kind: "Deployment" })).toEqual({
+      state: "ok",
+      mapping: { group: "apps", version: "v1", kind: "Deployment", resource: "deployments", namespaced: true },
+    });
+    expect(await asked.restMapping({ group: "", version: "v1", kind: "Secret" })).toMatchObject({
+      mapping: { group: "", version: "v1", resource: "secrets" },
+    });
+  });
+
+  it("that are not served are told from an API server that cannot say", async () => {
+    const absent = asking(true, async () => undefined);
+    expect(await absent.restMapping({ group: "a.b", version: "", kind: "C" })).toMatchObject({ state: "not-found" });
+    expect(absent.unknownKinds).toBe(true);
+    const broken = asking(true, () => Promise.reject(refusal(503)));
+    expect(await broken.restMapping({ group: "a.b", version: "", kind: "C" })).toMatchObject({ state: "error" });
+    expect(isKubeError(broken.failure, "KUBE_UNAVAILABLE")).toBe(true);
+  });
+
+  it("are not told without access", async () => {
+    const asked = asking(false, async () => undefined);
+    expect(await asked.restMapping({ group: "", version: "v1", kind: "Pod" })).toMatchObject({ state: "no-access" });
   });
 });
 

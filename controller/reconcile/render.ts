@@ -54,7 +54,10 @@ export async function render(
       env: { YOKE_RELEASE: name.release, YOKE_NAMESPACE: name.namespace, NAMESPACE: name.namespace },
       timeoutMs,
       maxMemoryMib,
+      // Instances of one Airway take turns among themselves; each Flight is a program of its own.
+      group: spec.ownerKind === "instance" ? `${type.plural}.${type.group}` : name.owner,
       lookup: request => lookups.lookup(request),
+      restMapping: request => lookups.restMapping(request),
     });
     if (lookups.failure !== undefined) throw lookups.failure;
     if (result.exitCode !== 0) throw reconcileErrors.FLIGHT_EXIT({ exitCode: result.exitCode, stderr: result.stderr });
