@@ -94,7 +94,7 @@ async function observe(client: KubeClient, apiVersion: string, kind: string, nam
   const type = await client.discovery.resolve(apiVersion, kind);
   if (type === undefined) throw new Error(`the API server does not serve ${kind}`);
   const observer = new Observer(see =>
-    createReflector({ client, type, namespace, name, handler: { replace: () => {}, upsert: see, delete: () => {} } }),
+    createReflector({ client, type, namespace, name, handler: { upsert: see, listed: () => {}, delete: () => {} } }),
   );
   observer.reflector.start();
   await observer.reflector.synced;

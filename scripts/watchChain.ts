@@ -76,7 +76,7 @@ async function watchPart(client: KubeClient, ref: ObjectRef, see: (object: KubeO
   const type = await client.discovery.resolve(ref.apiVersion, ref.kind);
   if (!type) throw errors.STACK_ABSENT({});
   const { namespace, name } = ref;
-  const handler = { replace: (objects: KubeObject[]) => objects.forEach(see), upsert: see, delete: () => undefined };
+  const handler = { upsert: see, listed: () => undefined, delete: () => undefined };
   const reflector = createReflector({ client, type, namespace, name, handler });
   reflector.start();
   return reflector;

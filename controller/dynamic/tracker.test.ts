@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { answerError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
+import type { ReflectorHandler } from "../kube/reflector.ts";
+import { tellList } from "../kube/testing/tellList.ts";
 import { type ReflectorScope, refOfTrackedKey, type TrackedChange, Tracker, trackedKey } from "./tracker.ts";
 
 const type: ResourceType = {
@@ -26,13 +28,19 @@ function secret(name: string, version: number, value = `v${version}`): KubeObjec
   };
 }
 
+function metadataOf({ data: _, ...partial }: KubeObject): KubeObject {
+  return partial as KubeObject;
+}
+
 const forbidden = answerError({ method: "GET", path: "/" }, { status: 403, body: "" });
 
 /** A tracker over watches that the test drives by hand. */
-function setUp(options: { wideFrom?: number; server?: Map<string, KubeObject> } = {}) {
+function setUp(options: { wideFrom?: number; server?: Map<string, KubeObject>; needsWhole?: boolean } = {}) {
   const watches: (ReflectorScope & { stopped: boolean })[] = [];
   const changes: TrackedChange<string>[] = [];
   const server = options.server ?? new Map<string, KubeObject>();
+  const settings = { needsWhole: options.needsWhole ?? true };
+  const pages: boolean[] = [];
   const tracker = new Tracker<string>({
     openReflector: scope => {
       const watch = { ...scope, stopped: false };
@@ -47,8 +55,17 @@ function setUp(options: { wideFrom?: number; server?: Map<string, KubeObject> } 
         state,
       } as never;
     },
-    get: async ({ name }) => server.get(name),
-    describe: object => String((object["data"] as { value: string }).value),
+    get: async ({ name }, { metadataOnly }) => {
+      const object = server.get(name);
+      return metadataOnly ? object && metadataOf(object) : object;
+    },
+    async *pages(_, { metadataOnly }) {
+      pages.push(metadataOnly);
+      const items = [...server.values()].map(object => (metadataOnly ? metadataOf(object) : object));
+      yield { items, resourceVersion: "1000" };
+    },
+    needsWhole: () => settings.needsWhole,
+    describe: object => (object["data"] as { value: string } | undefined)?.value ?? "metadata",
     changed: change => changes.push({ ...change, tracked: { ...change.tracked } }),
     ...(options.wideFrom === undefined ? {} : { wideFrom: options.wideFrom }),
   });
@@ -58,7 +75,7 @@ function setUp(options: { wideFrom?: number; server?: Map<string, KubeObject> } 
     if (found === undefined) throw new Error(`no open watch of ${name ?? "all"}`);
     return found;
   };
-  return { tracker, watches, changes, server, opened, watchOf };
+  return { tracker, watches, changes, server, settings, pages, opened, watchOf };
 }
 
 describe("Tracker", () => {
@@ -66,7 +83,7 @@ describe("Tracker", () => {
     const { tracker, server, opened, watchOf } = setUp();
     const answer = tracker.track(type, ref("a"), { retain: false });
     await opened();
-    watchOf("a").handler.replace([secret("a", 5)], "9");
+    tellList(watchOf("a").handler, [secret("a", 5)], "9");
     await answer;
     server.get = () => {
       throw forbidden;
@@ -80,7 +97,7 @@ describe("Tracker", () => {
     const { tracker, opened, watchOf } = setUp();
     const answer = tracker.track(type, ref("a"), { retain: true });
     await opened();
-    watchOf("a").handler.replace([secret("a", 5)], "9");
+    tellList(watchOf("a").handler, [secret("a", 5)], "9");
     expect(await answer).toMatchObject({ facts: "v5", resourceVersion: "5", object: { data: { value: "v5" } } });
   });
 
@@ -89,7 +106,7 @@ describe("Tracker", () => {
     const answer = tracker.track(type, ref("a"), { retain: false });
     await opened();
     const { handler } = watchOf("a");
-    handler.replace([secret("a", 5)], "9");
+    tellList(handler, [secret("a", 5)], "9");
     await answer;
     handler.upsert(secret("a", 5));
     handler.upsert(secret("a", 4));
@@ -107,12 +124,12 @@ describe("Tracker", () => {
     const answer = tracker.track(type, ref("a"), { retain: false });
     await opened();
     const { handler } = watchOf("a");
-    handler.replace([], "9");
+    tellList(handler, [], "9");
     await answer;
     await tracker.write(trackedKey(ref("a")), "me", async () => secret("a", 20));
-    handler.replace([], "15");
+    tellList(handler, [], "15");
     expect(tracker.get(trackedKey(ref("a")))?.facts).toBe("v20");
-    handler.replace([], "21");
+    tellList(handler, [], "21");
     expect(changes.map(({ change, origin }) => [change, origin])).toEqual([
       ["created", "me"],
       ["deleted", undefined],
@@ -124,10 +141,10 @@ describe("Tracker", () => {
     const answer = tracker.track(type, ref("a"), { retain: true });
     await opened();
     const { handler } = watchOf("a");
-    handler.replace([secret("a", 50)], "60");
+    tellList(handler, [secret("a", 50)], "60");
     await answer;
     handler.rewound?.();
-    handler.replace([secret("a", 20)], "30");
+    tellList(handler, [secret("a", 20)], "30");
     expect(tracker.get(trackedKey(ref("a")))).toMatchObject({ facts: "v20", object: { data: { value: "v20" } } });
     handler.upsert(secret("a", 31));
     expect(changes.map(({ after }) => after)).toEqual(["v20", "v31"]);
@@ -138,7 +155,7 @@ describe("Tracker", () => {
     const both = ["a", "b"].map(name => tracker.track(type, ref(name), { retain: false }));
     await vi.waitFor(() => watchOf(undefined));
     const { handler } = watchOf(undefined);
-    handler.replace([secret("a", 3), secret("b", 3)], "9");
+    tellList(handler, [secret("a", 3), secret("b", 3)], "9");
     await Promise.all(both);
     for (let n = 0; n < 2; n++) handler.failed?.(forbidden);
     handler.progress?.("10");
@@ -146,7 +163,7 @@ describe("Tracker", () => {
     expect(watches.filter(watch => !watch.stopped).map(watch => watch.name)).toEqual([undefined]);
     handler.failed?.(forbidden);
     expect(watches.filter(watch => !watch.stopped).map(watch => watch.name)).toEqual(["a", "b"]);
-    watchOf("a").handler.replace([secret("a", 12)], "12");
+    tellList(watchOf("a").handler, [secret("a", 12)], "12");
     expect(tracker.get(trackedKey(ref("a")))?.facts).toBe("v12");
   });
 
@@ -162,7 +179,7 @@ describe("Tracker", () => {
     const answer = tracker.track(type, ref("a"), { retain: false });
     await opened();
     const { handler } = watchOf("a");
-    handler.replace([secret("a", 5)], "9");
+    tellList(handler, [secret("a", 5)], "9");
     await answer;
     await tracker.write(trackedKey(ref("a")), "me", async () => {
       if (order === "before") handler.upsert(secret("a", 10));
@@ -177,7 +194,7 @@ describe("Tracker", () => {
     const answer = tracker.track(type, ref("a"), { retain: false });
     await opened();
     const { handler } = watchOf("a");
-    handler.replace([secret("a", 5)], "9");
+    tellList(handler, [secret("a", 5)], "9");
     await answer;
     await tracker.write(trackedKey(ref("a")), "me", async () => {
       handler.upsert(secret("a", 10));
@@ -195,7 +212,7 @@ describe("Tracker", () => {
     const answer = tracker.track(type, ref("a"), { retain: false });
     await opened();
     const { handler } = watchOf("a");
-    handler.replace([secret("a", 5)], "9");
+    tellList(handler, [secret("a", 5)], "9");
     await answer;
     const write = tracker.write(trackedKey(ref("a")), "me", async () => {
       handler.upsert(secret("a", 10));
@@ -209,12 +226,12 @@ describe("Tracker", () => {
     const { tracker, watches, opened, watchOf } = setUp({ wideFrom: 3 });
     const first = tracker.track(type, ref("a"), { retain: false });
     await opened();
-    watchOf("a").handler.replace([secret("a", 5)], "9");
+    tellList(watchOf("a").handler, [secret("a", 5)], "9");
     await first;
     const rest = ["b", "c"].map(name => tracker.track(type, ref(name), { retain: false }));
     await vi.waitFor(() => watchOf(undefined));
     expect(watchOf("a").stopped).toBe(false);
-    watchOf(undefined).handler.replace([secret("a", 5), secret("b", 6), secret("foreign", 7)], "12");
+    tellList(watchOf(undefined).handler, [secret("a", 5), secret("b", 6), secret("foreign", 7)], "12");
     expect((await Promise.all(rest)).map(tracked => tracked.facts)).toEqual(["v6", undefined]);
     expect(watches.filter(watch => !watch.stopped).map(watch => watch.name)).toEqual([undefined]);
     expect(tracker.size).toBe(3);
@@ -226,7 +243,7 @@ describe("Tracker", () => {
     const first = tracker.track(type, ref("a"), { retain: false });
     await vi.waitFor(() => watchOf(undefined));
     const { handler } = watchOf(undefined);
-    handler.replace([secret("a", 5)], "12");
+    tellList(handler, [secret("a", 5)], "12");
     await first;
     const late = tracker.track(type, ref("d"), { retain: false });
     handler.upsert(secret("d", 31));
@@ -238,7 +255,7 @@ describe("Tracker", () => {
     const both = ["a", "b"].map(name => tracker.track(type, ref(name), { retain: false }));
     await vi.waitFor(() => watchOf(undefined));
     watchOf(undefined).handler.failed?.(forbidden);
-    for (const name of ["a", "b"]) watchOf(name).handler.replace([secret(name, 3)], "9");
+    for (const name of ["a", "b"]) tellList(watchOf(name).handler, [secret(name, 3)], "9");
     expect((await Promise.all(both)).map(tracked => tracked.facts)).toEqual(["v3", "v3"]);
     expect(watches.filter(watch => !watch.stopped).map(watch => watch.name)).toEqual(["a", "b"]);
   });
@@ -249,7 +266,7 @@ describe("Tracker", () => {
     await opened();
     watchOf("a").handler.failed?.(forbidden);
     expect((await answer).error).toBe(forbidden);
-    watchOf("a").handler.replace([], "9");
+    tellList(watchOf("a").handler, [], "9");
     expect(changes).toHaveLength(1);
     expect(tracker.get(trackedKey(ref("a")))?.error).toBeUndefined();
   });
@@ -259,17 +276,95 @@ describe("Tracker", () => {
     const { tracker, opened, watchOf } = setUp({ server });
     const child = tracker.track(type, ref("a"), { retain: false });
     await opened();
-    watchOf("a").handler.replace([secret("a", 5)], "9");
+    tellList(watchOf("a").handler, [secret("a", 5)], "9");
     expect((await child).object).toBeUndefined();
     const both = [1, 2].map(() => tracker.track(type, ref("a"), { retain: true }));
     expect((await Promise.all(both)).map(tracked => tracked.object?.metadata.name)).toEqual(["a", "a"]);
+  });
+
+  it("watches metadata where nothing more is needed, and goes over to whole objects without a gap", async () => {
+    const { tracker, changes, watches } = setUp({ needsWhole: false });
+    const child = tracker.track(type, ref("a"), { retain: false });
+    await vi.waitFor(() => expect(watches).toHaveLength(1));
+    expect(watches[0]?.metadataOnly).toBe(true);
+    tellList(watches[0]?.handler as ReflectorHandler, [metadataOf(secret("a", 5))], "9");
+    expect(await child).toMatchObject({ facts: "metadata", object: undefined });
+    const lookup = tracker.track(type, ref("a"), { retain: true });
+    await vi.waitFor(() => expect(watches).toHaveLength(2));
+    expect(watches.map(({ metadataOnly, stopped }) => [metadataOnly, stopped])).toEqual([
+      [true, false],
+      [false, false],
+    ]);
+    watches[0]?.handler.upsert(metadataOf(secret("a", 12)));
+    expect(changes).toHaveLength(1);
+    tellList(watches[1]?.handler as ReflectorHandler, [secret("a", 12)], "13");
+    expect(await lookup).toMatchObject({ facts: "v12", object: { data: { value: "v12" } } });
+    expect(watches.map(({ stopped }) => stopped)).toEqual([true, false]);
+    tracker.untrack(trackedKey(ref("a")));
+    expect(watches.map(({ stopped }) => stopped)).toEqual([true, true]);
+  });
+
+  it("reads the content when the metadata that is known is newer than the list of whole objects", async () => {
+    const server = new Map([["a", secret("a", 20)]]);
+    const { tracker, watches } = setUp({ needsWhole: false, server });
+    void tracker.track(type, ref("a"), { retain: false });
+    await vi.waitFor(() => expect(watches).toHaveLength(1));
+    tellList(watches[0]?.handler as ReflectorHandler, [metadataOf(secret("a", 20))], "20");
+    const lookup = tracker.track(type, ref("a"), { retain: true });
+    await vi.waitFor(() => expect(watches).toHaveLength(2));
+    tellList(watches[1]?.handler as ReflectorHandler, [secret("a", 15)], "18");
+    expect(await lookup).toMatchObject({ facts: "v20", resourceVersion: "20", object: { data: { value: "v20" } } });
+  });
+
+  it("takes over all objects of a kind whose meaning comes to need more than metadata, and tells what that changes", async () => {
+    const { tracker, watches, changes, settings } = setUp({ needsWhole: false });
+    void tracker.track(type, ref("a"), { retain: false });
+    await vi.waitFor(() => expect(watches).toHaveLength(1));
+    tellList(watches[0]?.handler as ReflectorHandler, [metadataOf(secret("a", 5))], "9");
+    settings.needsWhole = true;
+    tracker.reconsider();
+    await vi.waitFor(() => expect(watches).toHaveLength(2));
+    tellList(watches[1]?.handler as ReflectorHandler, [secret("a", 5)], "9");
+    expect(changes.map(({ before, after }) => [before, after])).toEqual([["metadata", "v5"]]);
+    expect(watches.map(({ stopped }) => stopped)).toEqual([true, false]);
+  });
+
+  it("fails who wants the content while it cannot be watched, and goes on with what is known", async () => {
+    const { tracker, watches } = setUp({ needsWhole: false });
+    void tracker.track(type, ref("a"), { retain: false });
+    await vi.waitFor(() => expect(watches).toHaveLength(1));
+    tellList(watches[0]?.handler as ReflectorHandler, [metadataOf(secret("a", 5))], "9");
+    const lookup = tracker.track(type, ref("a"), { retain: true });
+    await vi.waitFor(() => expect(watches).toHaveLength(2));
+    watches[1]?.handler.failed?.(forbidden);
+    await expect(lookup).rejects.toBe(forbidden);
+    expect(await tracker.track(type, ref("a"), { retain: false })).toMatchObject({ facts: "metadata" });
+    tellList(watches[1]?.handler as ReflectorHandler, [secret("a", 5)], "9");
+    expect(await tracker.track(type, ref("a"), { retain: true })).toMatchObject({ object: { data: { value: "v5" } } });
+  });
+
+  it.each([
+    [2, []],
+    [3, [false]],
+  ])("reads %d names that the wide watch dropped while it listed, many of them by one list", async (late, pages) => {
+    const names = Array.from({ length: late }, (_, index) => `late-${index}`);
+    const server = new Map(names.map(name => [name, secret(name, 7)]));
+    const { tracker, watchOf, pages: seen } = setUp({ wideFrom: 3, server });
+    for (const name of ["a", "b", "c"]) void tracker.track(type, ref(name), { retain: false });
+    await vi.waitFor(() => watchOf(undefined));
+    const { handler } = watchOf(undefined);
+    for (const object of server.values()) handler.upsert(object);
+    const answers = names.map(name => tracker.track(type, ref(name), { retain: false }));
+    handler.listed(new Set(names.map(name => `default/${name}`)), "9");
+    expect((await Promise.all(answers)).map(({ facts }) => facts)).toEqual(names.map(() => "v7"));
+    expect(seen).toEqual(pages);
   });
 
   it("closes the watch of what nobody depends on", async () => {
     const { tracker, watches, opened, watchOf } = setUp();
     const answer = tracker.track(type, ref("a"), { retain: false });
     await opened();
-    watchOf("a").handler.replace([], "9");
+    tellList(watchOf("a").handler, [], "9");
     await answer;
     tracker.untrack(trackedKey(ref("a")));
     expect(watches.every(watch => watch.stopped)).toBe(true);
@@ -287,11 +382,11 @@ describe("Tracker", () => {
         const answer = tracker.track(type, ref("a"), { retain: false });
         await opened();
         const { handler } = watchOf("a");
-        handler.replace([secret("a", 1)], "1");
+        tellList(handler, [secret("a", 1)], "1");
         await answer;
         for (const { kind, version } of steps) {
           if (kind === "upsert") handler.upsert(secret("a", version));
-          if (kind === "list") handler.replace([secret("a", version)], String(version));
+          if (kind === "list") tellList(handler, [secret("a", version)], String(version));
           if (kind === "write") await tracker.write(trackedKey(ref("a")), "me", async () => secret("a", version));
         }
         const newest = Math.max(1, ...steps.map(({ version }) => version));

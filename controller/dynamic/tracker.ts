@@ -3,9 +3,8 @@
  *
  * Promises:
  * - Watch before read: `track` resolves only when the object's watch runs, so every later change arrives as an event.
- * - Exact: an object is watched by its name. From `wideFrom` names of one kind in one namespace on, one watch of that
- *   kind and namespace takes over without a gap; objects nobody tracks are dropped as they arrive. Where the wider
- *   watch is forbidden, the exact ones stay.
+ * - Exact and small: an object is watched by its name, many names together (see `Scope`); only its metadata travels
+ *   where nobody needs more.
  * - Time never goes back: of two states of one object the one with the newer resourceVersion stays, unless the API
  *   server's own history went back.
  * - Own writes are known: a write that goes through `write` reaches the picture with its answer, and its watch event
@@ -15,26 +14,15 @@
  * 10,000 children do not stay in memory whole. Only objects tracked with `retain` keep their content.
  */
 
-import { isKubeError } from "../kube/errors.ts";
+import type { ObjectList } from "../kube/client.ts";
 import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
 import { compareResourceVersions } from "../kube/object.ts";
-import type { Reflector, ReflectorHandler } from "../kube/reflector.ts";
+import type { Reflector } from "../kube/reflector.ts";
+import { Entry, type Sighting, type Tracked, trackedKey } from "./entry.ts";
+import { type ReflectorScope, Scope, type ScopeSink } from "./scope.ts";
 
-/** What is known of one tracked object. `facts` is undefined while the object does not exist. */
-export interface Tracked<Facts> {
-  readonly key: string;
-  readonly type: ResourceType;
-  readonly ref: ObjectRef;
-  readonly facts: Facts | undefined;
-  /** Of the last change that was seen; empty when the object was never seen. */
-  readonly resourceVersion: string;
-  /** Empty while the object does not exist. */
-  readonly uid: string;
-  /** The whole object without managedFields, where somebody asked to retain it. */
-  readonly object: KubeObject | undefined;
-  /** Why the object cannot be watched now, for example a missing right. The watch goes on trying. */
-  readonly error: Error | undefined;
-}
+export { refOfTrackedKey, type Tracked, trackedKey } from "./entry.ts";
+export type { ReflectorScope } from "./scope.ts";
 
 export interface TrackedChange<Facts> {
   readonly tracked: Tracked<Facts>;
@@ -45,105 +33,50 @@ export interface TrackedChange<Facts> {
   readonly origin: string | undefined;
 }
 
-export interface ReflectorScope {
-  readonly type: ResourceType;
-  readonly namespace: string;
-  /** Set for an exact watch. */
-  readonly name?: string;
-  readonly handler: ReflectorHandler;
-}
-
 export interface TrackerOptions<Facts> {
   openReflector(scope: ReflectorScope): Reflector;
-  get(ref: ObjectRef): Promise<KubeObject | undefined>;
+  get(ref: ObjectRef, options: { metadataOnly: boolean }): Promise<KubeObject | undefined>;
+  pages(type: ResourceType, options: { namespace: string; metadataOnly: boolean }): AsyncIterable<ObjectList>;
   describe(object: KubeObject): Facts;
+  /** Whether `describe` of this kind reads more than metadata. Where the answer changes, call `reconsider`. */
+  needsWhole(type: ResourceType): boolean;
   changed(change: TrackedChange<Facts>): void;
   /** Number of names of one kind in one namespace from which one watch serves them all. Default 50. */
   wideFrom?: number;
-}
-
-type HeldEvent = { readonly deleted: boolean; readonly object: KubeObject };
-
-class Entry<Facts> implements Tracked<Facts> {
-  readonly key: string;
-  readonly type: ResourceType;
-  readonly ref: ObjectRef;
-  facts: Facts | undefined = undefined;
-  resourceVersion = "";
-  uid = "";
-  object: KubeObject | undefined = undefined;
-  error: Error | undefined = undefined;
-  retain = false;
-  /** The read that fetches the content of an object which was tracked without it so far. */
-  retaining: Promise<void> | undefined = undefined;
-  synced = false;
-  /** Writes of ours under way; events are held until their answers tell which event is our own. */
-  writing = 0;
-  held: HeldEvent[] = [];
-  reflector: Reflector | undefined = undefined;
-  readonly #settled = Promise.withResolvers<void>();
-
-  constructor(key: string, type: ResourceType, ref: ObjectRef) {
-    this.key = key;
-    this.type = type;
-    this.ref = ref;
-  }
-
-  /** Resolves when the state is known, or when it is known that it cannot be had now (`error`). */
-  get settled(): Promise<void> {
-    return this.#settled.promise;
-  }
-
-  settle(error?: Error): void {
-    if (error === undefined) this.synced = true;
-    this.error = error;
-    this.#settled.resolve();
-  }
-}
-
-interface Bucket<Facts> {
-  readonly type: ResourceType;
-  readonly namespace: string;
-  readonly entries: Map<string, Entry<Facts>>;
-  /** Entries whose watch has not been opened yet. */
-  opening: Entry<Facts>[];
-  wide: Reflector | undefined;
-  wideSynced: boolean;
-  wideForbidden: boolean;
-  /** How often in a row the wide watch was forbidden after it had listed. */
-  refusals: number;
-}
-
-/** A binding that is replaced is missing for a moment; that is no reason to open thousands of watches. */
-const mostRefusals = 3;
-
-export function trackedKey(ref: ObjectRef): string {
-  return `${ref.apiVersion}|${ref.kind}|${ref.namespace}|${ref.name}`;
-}
-
-/** The inverse of `trackedKey`: none of the four parts can contain a `|`. */
-export function refOfTrackedKey(key: string): ObjectRef {
-  const [apiVersion = "", kind = "", namespace = "", name = ""] = key.split("|");
-  return { apiVersion, kind, namespace, name };
 }
 
 export class Tracker<Facts> {
   readonly #options: TrackerOptions<Facts>;
   readonly #wideFrom: number;
   readonly #entries = new Map<string, Entry<Facts>>();
-  readonly #buckets = new Map<string, Bucket<Facts>>();
+  readonly #scopes = new Map<string, Scope<Entry<Facts>>>();
+  readonly #sink: ScopeSink<Entry<Facts>>;
 
   constructor(options: TrackerOptions<Facts>) {
     this.#options = options;
     this.#wideFrom = options.wideFrom ?? 50;
+    this.#sink = {
+      knows: (entry, from) => entry.resourceVersion !== "" && !(from.whole && entry.partial),
+      sighted: (entry, sighting) => this.#sighted(entry, sighting),
+      listed: (entry, present, resourceVersion, from) => this.#listed(entry, present, resourceVersion, from),
+      unread: (entries, from) => void this.#read(entries, from),
+      failed: (entry, error, from) => this.#failed(entry, error, from),
+      // Every state that is told next is newer than what is known.
+      rewound: entry => {
+        entry.resourceVersion = "";
+      },
+    };
   }
 
   /** Makes sure that the object is watched and resolves with what is known of it once its watch runs. */
   async track(type: ResourceType, ref: ObjectRef, options: { retain: boolean }): Promise<Tracked<Facts>> {
-    const entry = this.#entries.get(trackedKey(ref)) ?? this.#open(type, ref);
-    if (options.retain && !entry.retain) entry.retaining = this.#retain(entry);
-    await entry.retaining;
+    const whole = options.retain || this.#options.needsWhole(type);
+    const entry = this.#entries.get(trackedKey(ref)) ?? this.#open(type, ref, whole);
+    if (options.retain) entry.retain = true;
+    if (whole) this.#widen(entry);
     await entry.settled;
+    if (whole) await entry.widening?.done.promise;
+    if (options.retain) await this.#fetchContent(entry);
     return entry;
   }
 
@@ -157,13 +90,15 @@ export class Tracker<Facts> {
     if (entry === undefined) return;
     this.#entries.delete(key);
     entry.settle(entry.error);
-    void entry.reflector?.stop();
-    const bucketKey = this.#bucketKey(entry.type, entry.ref.namespace);
-    const bucket = this.#buckets.get(bucketKey);
-    bucket?.entries.delete(entry.ref.name);
-    if (bucket?.entries.size !== 0) return;
-    void bucket.wide?.stop();
-    this.#buckets.delete(bucketKey);
+    this.#leave(entry, entry.scope);
+    if (entry.widening === undefined) return;
+    entry.widening.done.resolve();
+    this.#leave(entry, entry.widening.scope);
+  }
+
+  /** What is tracked of a kind whose `needsWhole` is true by now goes over to watches of whole objects, without a gap. */
+  reconsider(): void {
+    for (const entry of this.#entries.values()) if (this.#options.needsWhole(entry.type)) this.#widen(entry);
   }
 
   /**
@@ -176,7 +111,7 @@ export class Tracker<Facts> {
     entry.writing += 1;
     try {
       const object = await action();
-      this.#accept(entry, object, origin);
+      this.#accept(entry, object, { whole: true, origin });
       return object;
     } finally {
       entry.writing -= 1;
@@ -192,12 +127,6 @@ export class Tracker<Facts> {
     return this.#reflectors().filter(reflector => !reflector.state().refused);
   }
 
-  #reflectors(): Reflector[] {
-    const exact = [...this.#entries.values()].map(entry => entry.reflector);
-    const wide = [...this.#buckets.values()].map(bucket => bucket.wide);
-    return [...exact, ...wide].filter(reflector => reflector !== undefined);
-  }
-
   get size(): number {
     return this.#entries.size;
   }
@@ -205,195 +134,174 @@ export class Tracker<Facts> {
   async stop(): Promise<void> {
     const reflectors = this.#reflectors();
     this.#entries.clear();
-    this.#buckets.clear();
+    this.#scopes.clear();
     await Promise.all(reflectors.map(reflector => reflector.stop()));
   }
 
-  #bucketKey(type: ResourceType, namespace: string): string {
-    return `${type.apiVersion}|${type.kind}|${namespace}`;
+  #reflectors(): Reflector[] {
+    return [...this.#scopes.values()].flatMap(scope => scope.reflectors());
   }
 
-  #open(type: ResourceType, ref: ObjectRef): Entry<Facts> {
-    const entry = new Entry<Facts>(trackedKey(ref), type, ref);
+  #open(type: ResourceType, ref: ObjectRef, whole: boolean): Entry<Facts> {
+    const scope = this.#scopeOf(type, ref.namespace, whole);
+    const entry = new Entry<Facts>(trackedKey(ref), type, ref, scope);
     this.#entries.set(entry.key, entry);
-    const bucketKey = this.#bucketKey(type, ref.namespace);
-    const bucket = this.#buckets.get(bucketKey) ?? {
-      type,
-      namespace: ref.namespace,
-      entries: new Map<string, Entry<Facts>>(),
-      opening: [],
-      wide: undefined,
-      wideSynced: false,
-      wideForbidden: false,
-      refusals: 0,
-    };
-    this.#buckets.set(bucketKey, bucket);
-    bucket.entries.set(ref.name, entry);
-    // Opened together a moment later: a start with 10,000 names must not begin with exact watches.
-    if (bucket.opening.push(entry) === 1) setImmediate(() => this.#openPending(bucket));
+    scope.add(entry);
     return entry;
   }
 
-  #openPending(bucket: Bucket<Facts>): void {
-    const opening = bucket.opening.filter(entry => this.#entries.get(entry.key) === entry);
-    bucket.opening = [];
-    if (bucket.wide === undefined) {
-      if (bucket.wideForbidden || bucket.entries.size < this.#wideFrom) this.#openExact(opening);
-      else this.#openWide(bucket);
-    } else if (bucket.wideSynced) {
-      for (const entry of opening) void this.#readUnderWideWatch(entry);
-    }
+  /** Names of which only metadata is watched have watches of their own. */
+  #scopeOf(type: ResourceType, namespace: string, whole: boolean): Scope<Entry<Facts>> {
+    const key = scopeKey(type, namespace, whole);
+    const present = this.#scopes.get(key);
+    if (present !== undefined) return present;
+    const { openReflector } = this.#options;
+    const sink = this.#sink;
+    const wideFrom = this.#wideFrom;
+    const scope = new Scope<Entry<Facts>>({ type, namespace, metadataOnly: !whole, wideFrom, sink, openReflector });
+    this.#scopes.set(key, scope);
+    return scope;
   }
 
-  #openExact(entries: Entry<Facts>[]): void {
-    for (const entry of entries) {
-      entry.reflector = this.#options.openReflector({
-        type: entry.type,
-        namespace: entry.ref.namespace,
-        name: entry.ref.name,
-        handler: {
-          rewound: () => rewind(entry),
-          replace: (objects, resourceVersion) => this.#listed(entry, objects[0], resourceVersion),
-          upsert: object => this.#event(entry, { deleted: false, object }),
-          delete: object => this.#event(entry, { deleted: true, object }),
-          failed: error => this.#failed(entry, error),
-        },
-      });
-      entry.reflector.start();
-    }
+  #leave(entry: Entry<Facts>, scope: Scope<Entry<Facts>>): void {
+    scope.remove(entry.ref.name);
+    if (scope.size === 0) this.#scopes.delete(scopeKey(entry.type, entry.ref.namespace, scope.whole));
   }
 
-  #openWide(bucket: Bucket<Facts>): void {
-    const wide = this.#options.openReflector({
-      type: bucket.type,
-      namespace: bucket.namespace,
-      handler: {
-        rewound: () => bucket.entries.forEach(rewind),
-        replace: (objects, resourceVersion) => this.#wideListed(bucket, objects, resourceVersion),
-        progress: () => {
-          bucket.refusals = 0;
-        },
-        upsert: object => this.#wideEvent(bucket, { deleted: false, object }),
-        delete: object => this.#wideEvent(bucket, { deleted: true, object }),
-        failed: error => this.#wideFailed(bucket, error),
-      },
-    });
-    bucket.wide = wide;
-    wide.start();
+  /** A watch of the whole object takes over from one of its metadata; until it has listed, both tell. */
+  #widen(entry: Entry<Facts>): void {
+    if (entry.scope.whole || entry.widening !== undefined) return;
+    const scope = this.#scopeOf(entry.type, entry.ref.namespace, true);
+    const done = Promise.withResolvers<void>();
+    done.promise.catch(() => undefined);
+    entry.widening = { scope, done };
+    scope.add(entry);
   }
 
-  #wideListed(bucket: Bucket<Facts>, objects: KubeObject[], resourceVersion: string): void {
-    bucket.wideSynced = true;
-    bucket.refusals = 0;
-    const byName = new Map(objects.map(object => [object.metadata.name, object]));
-    for (const entry of bucket.entries.values()) {
-      this.#listed(entry, byName.get(entry.ref.name), resourceVersion);
-      // The hand-over: from this list on the wide watch tells everything that the exact one told.
-      void entry.reflector?.stop();
-      entry.reflector = undefined;
-    }
+  #widened(entry: Entry<Facts>, from: Scope<Entry<Facts>>): void {
+    const { widening } = entry;
+    if (widening?.scope !== from) return;
+    const former = entry.scope;
+    entry.scope = from;
+    entry.widening = undefined;
+    this.#leave(entry, former);
+    widening.done.resolve();
   }
 
-  #wideEvent(bucket: Bucket<Facts>, event: HeldEvent): void {
-    bucket.refusals = 0;
-    const entry = bucket.entries.get(event.object.metadata.name);
-    if (entry !== undefined) this.#event(entry, event);
+  /** What is known of the object may have come without its content. */
+  async #fetchContent(entry: Entry<Facts>): Promise<void> {
+    if (entry.facts === undefined || entry.object !== undefined) return;
+    const object = await this.#options.get(entry.ref, { metadataOnly: false });
+    if (object !== undefined) this.#accept(entry, object, { whole: true });
   }
 
-  /** Until the wide watch has listed, exact watches serve; where it may not list, or not any more, they stay. */
-  #wideFailed(bucket: Bucket<Facts>, error: Error): void {
-    const forbidden = isKubeError(error, "KUBE_FORBIDDEN") && (!bucket.wideSynced || ++bucket.refusals >= mostRefusals);
-    if (!forbidden) {
-      for (const entry of bucket.entries.values()) if (entry.reflector === undefined) this.#failed(entry, error);
-      return;
-    }
-    void bucket.wide?.stop();
-    bucket.wide = undefined;
-    bucket.wideSynced = false;
-    bucket.wideForbidden = true;
-    this.#openExact([...bucket.entries.values()].filter(entry => entry.reflector === undefined));
+  /** Entries whose events arrive already, so a read now cannot miss a later change. Many are read by one list. */
+  async #read(entries: readonly Entry<Facts>[], from: Scope<Entry<Facts>>): Promise<void> {
+    if (entries.length >= this.#wideFrom) return this.#readTogether(entries, from);
+    await Promise.all(entries.map(entry => this.#readOne(entry, from)));
   }
 
-  /**
-   * A name that is new under a running wide watch: its events arrive since it is in the bucket, so a read now cannot
-   * miss a later change.
-   */
-  async #readUnderWideWatch(entry: Entry<Facts>): Promise<void> {
+  async #readOne(entry: Entry<Facts>, from: Scope<Entry<Facts>>): Promise<void> {
     try {
-      const object = await this.#options.get(entry.ref);
-      if (object !== undefined) this.#accept(entry, object, undefined);
+      const object = await this.#options.get(entry.ref, { metadataOnly: !from.whole });
+      if (object !== undefined) this.#sighted(entry, { deleted: false, object, whole: from.whole });
       entry.settle();
+      this.#widened(entry, from);
     } catch (error) {
-      this.#failed(entry, error instanceof Error ? error : new Error(String(error)));
+      this.#failed(entry, errorOf(error), from);
     }
   }
 
-  async #retain(entry: Entry<Facts>): Promise<void> {
-    entry.retain = true;
-    if (!entry.synced || entry.facts === undefined) return;
-    const object = await this.#options.get(entry.ref).catch((error: unknown) => {
-      // The next one who wants the content asks again.
-      entry.retain = false;
-      entry.retaining = undefined;
-      throw error;
-    });
-    if (object === undefined) return;
-    // The facts may be of this very version already; then only the content is missing.
-    if (object.metadata.resourceVersion === entry.resourceVersion) entry.object = withoutManagedFields(object);
-    else this.#accept(entry, object, undefined);
+  async #readTogether(entries: readonly Entry<Facts>[], from: Scope<Entry<Facts>>): Promise<void> {
+    const wanted = new Map(entries.map(entry => [entry.ref.name, entry]));
+    const { whole, type, namespace } = from;
+    try {
+      for await (const { items } of this.#options.pages(type, { namespace, metadataOnly: !whole })) {
+        for (const object of items) {
+          const entry = wanted.get(object.metadata.name);
+          if (entry !== undefined) this.#sighted(entry, { deleted: false, object, whole });
+        }
+      }
+      for (const entry of entries) {
+        entry.settle();
+        this.#widened(entry, from);
+      }
+    } catch (error) {
+      for (const entry of entries) this.#failed(entry, errorOf(error), from);
+    }
   }
 
-  #listed(entry: Entry<Facts>, object: KubeObject | undefined, resourceVersion: string): void {
+  #listed(entry: Entry<Facts>, present: boolean, resourceVersion: string, from: Scope<Entry<Facts>>): void {
     // A list of a kind that is not served has no resourceVersion.
     const kindIsGone = resourceVersion === "";
     const recovered = !entry.synced && entry.error !== undefined;
-    if (object !== undefined) this.#event(entry, { deleted: false, object });
-    else if (entry.facts !== undefined && (kindIsGone || isNewer(resourceVersion, entry.resourceVersion))) {
+    if (!present && entry.facts !== undefined && (kindIsGone || isNewer(resourceVersion, entry.resourceVersion))) {
       this.#remove(entry, resourceVersion);
-    } else if (recovered) {
+    } else if (!present && recovered) {
       // Somebody was told "cannot be read"; now the answer is "does not exist".
       const { facts } = entry;
       this.#options.changed({ tracked: entry, before: facts, after: facts, change: "updated", origin: undefined });
     }
     entry.settle();
+    this.#widened(entry, from);
   }
 
-  #event(entry: Entry<Facts>, event: HeldEvent): void {
+  #sighted(entry: Entry<Facts>, sighting: Sighting): void {
+    // The answer to a read may come after nobody wants it any more.
+    if (this.#entries.get(entry.key) !== entry) return;
     if (entry.writing > 0) {
-      entry.held.push(event);
+      entry.held.push(sighting);
       return;
     }
-    if (!event.deleted) this.#accept(entry, event.object, undefined);
-    else if (isNewer(event.object.metadata.resourceVersion ?? "", entry.resourceVersion)) {
-      this.#remove(entry, event.object.metadata.resourceVersion ?? "");
+    const { deleted, object, whole } = sighting;
+    if (!deleted) this.#accept(entry, object, { whole });
+    else if (isNewer(object.metadata.resourceVersion ?? "", entry.resourceVersion)) {
+      this.#remove(entry, object.metadata.resourceVersion ?? "");
     }
   }
 
   #release(entry: Entry<Facts>): void {
     const held = entry.held;
     entry.held = [];
-    for (const event of held) this.#event(entry, event);
+    for (const sighting of held) this.#sighted(entry, sighting);
   }
 
-  #accept(entry: Entry<Facts>, object: KubeObject, origin: string | undefined): void {
+  #accept(entry: Entry<Facts>, object: KubeObject, { whole, origin }: { whole: boolean; origin?: string }): void {
     const resourceVersion = object.metadata.resourceVersion ?? "";
-    if (entry.resourceVersion !== "" && !isNewer(resourceVersion, entry.resourceVersion)) return;
+    if (entry.resourceVersion !== "" && !isNewer(resourceVersion, entry.resourceVersion)) {
+      if (whole && resourceVersion === entry.resourceVersion) this.#fill(entry, object);
+      return;
+    }
     const before = entry.facts;
     const first = !entry.synced && before === undefined && entry.error === undefined;
     entry.facts = this.#options.describe(object);
     entry.resourceVersion = resourceVersion;
     entry.uid = object.metadata.uid ?? "";
-    entry.object = entry.retain ? withoutManagedFields(object) : undefined;
+    entry.partial = !whole;
+    entry.object = entry.retain && whole ? withoutManagedFields(object) : undefined;
     // What the first look finds is an answer to `track`, not a change.
     if (first && origin === undefined) return;
     const change = before === undefined ? "created" : "updated";
     this.#options.changed({ tracked: entry, before, after: entry.facts, change, origin });
   }
 
+  /** The very version that is known, now with its content. */
+  #fill(entry: Entry<Facts>, object: KubeObject): void {
+    const before = entry.facts;
+    if (before === undefined) return;
+    if (entry.retain) entry.object ??= withoutManagedFields(object);
+    if (!entry.partial) return;
+    entry.partial = false;
+    entry.facts = this.#options.describe(object);
+    if (JSON.stringify(before) === JSON.stringify(entry.facts)) return;
+    this.#options.changed({ tracked: entry, before, after: entry.facts, change: "updated", origin: undefined });
+  }
+
   #remove(entry: Entry<Facts>, resourceVersion: string): void {
     const before = entry.facts;
     entry.facts = undefined;
     entry.object = undefined;
+    entry.partial = false;
     entry.uid = "";
     entry.resourceVersion = resourceVersion;
     if (before === undefined) return;
@@ -401,14 +309,18 @@ export class Tracker<Facts> {
   }
 
   /** A watch that served already goes on from its last state; only its age tells (see `reflectors`). */
-  #failed(entry: Entry<Facts>, error: Error): void {
-    if (!entry.synced) entry.settle(error);
+  #failed(entry: Entry<Facts>, error: Error, from: Scope<Entry<Facts>>): void {
+    if (entry.widening?.scope === from) entry.widening.done.reject(error);
+    else if (!entry.synced) entry.settle(error);
   }
 }
 
-/** Every state that is told next is newer than what is known. */
-function rewind(entry: Entry<unknown>): void {
-  entry.resourceVersion = "";
+function scopeKey(type: ResourceType, namespace: string, whole: boolean): string {
+  return `${type.apiVersion}|${type.kind}|${namespace}|${whole ? "whole" : "metadata"}`;
+}
+
+function errorOf(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function isNewer(candidate: string, known: string): boolean {

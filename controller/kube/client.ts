@@ -27,12 +27,12 @@ export interface ListOptions {
   fieldSelector?: string;
   labelSelector?: string;
   metadataOnly?: boolean;
-  /** Objects per page, default 500. The result is always complete. */
+  /** Objects per page, default 500; 0: all at once. */
   limit?: number;
   signal?: AbortSignal;
 }
 
-interface ObjectList {
+export interface ObjectList {
   items: KubeObject[];
   /** Where a watch of the same scope begins. */
   resourceVersion: string;
@@ -68,8 +68,14 @@ export interface KubeClient {
   readonly transport: Transport;
   /** Reads from etcd, not from a cache. Undefined when absent; KUBE_UNKNOWN_KIND when the kind is not served. */
   get(ref: ObjectRef, options?: GetOptions): Promise<KubeObject | undefined>;
-  /** The state now (consistent read), in pages; each item has its apiVersion and kind. */
+  /** The whole state now (consistent read); each item has its apiVersion and kind. */
   list(type: ResourceType, options?: ListOptions): Promise<ObjectList>;
+  /**
+   * The same page by page, so that not all of it is in memory at a time. All pages are of one moment and have its
+   * resourceVersion. KUBE_GONE when they outlive etcd's history: what came is to be forgotten, and a list without a
+   * limit is the one that cannot fail so.
+   */
+  pages(type: ResourceType, options?: ListOptions): AsyncIterable<ObjectList>;
   create(object: KubeObject, options: CreateOptions): Promise<KubeObject>;
   /**
    * Server-side apply. `metadata.resourceVersion` in the object makes it conditional (KUBE_CONFLICT). Send
@@ -154,13 +160,14 @@ function clientOf(transport: Transport, clock: Clock): KubeClient {
 
     async list(type, options = {}) {
       try {
-        return await listPages(send, type, options, options.limit ?? defaultPageSize);
+        return await joined(listPages(send, type, options));
       } catch (error) {
-        // The pages outlived etcd's history; one unpaged list cannot.
-        if (isKubeError(error, "KUBE_GONE")) return listPages(send, type, options, 0);
+        if (isKubeError(error, "KUBE_GONE")) return joined(listPages(send, type, { ...options, limit: 0 }));
         throw error;
       }
     },
+
+    pages: (type, options = {}) => listPages(send, type, options),
 
     async create(object, options) {
       const body = JSON.stringify(object);
@@ -202,27 +209,36 @@ function clientOf(transport: Transport, clock: Clock): KubeClient {
   };
 }
 
-async function listPages(
+async function* listPages(
   send: (type: ResourceType, request: HttpRequest) => Promise<HttpResponse>,
   type: ResourceType,
   options: ListOptions,
-  pageSize: number,
-): Promise<ObjectList> {
-  const items: KubeObject[] = [];
+): AsyncGenerator<ObjectList> {
+  const { limit = defaultPageSize } = options;
   for (let token: string | undefined; ; ) {
     const request: HttpRequest = {
       method: "GET",
       path: resourcePath(type, options.namespace ?? ""),
       // No resourceVersion: the state now. "0" would answer from a cache that may be behind an earlier answer.
-      query: { ...selectorsOf(options), limit: pageSize === 0 ? undefined : pageSize, continue: token },
+      query: { ...selectorsOf(options), limit: limit === 0 ? undefined : limit, continue: token },
       headers: acceptOf("list", options.metadataOnly),
       signal: options.signal,
     };
     const page = parseJson(request, (await send(type, request)).body) as ListPage;
-    for (const item of page.items ?? []) items.push(withType(item, type));
-    token = page.metadata.continue === "" ? undefined : page.metadata.continue;
-    if (token === undefined) return { items, resourceVersion: page.metadata.resourceVersion };
+    const { resourceVersion, continue: next = "" } = page.metadata;
+    yield { items: (page.items ?? []).map(item => withType(item, type)), resourceVersion };
+    if (next === "") return;
+    token = next;
   }
+}
+
+async function joined(pages: AsyncIterable<ObjectList>): Promise<ObjectList> {
+  const all: ObjectList = { items: [], resourceVersion: "" };
+  for await (const { items, resourceVersion } of pages) {
+    for (const item of items) all.items.push(item);
+    all.resourceVersion = resourceVersion;
+  }
+  return all;
 }
 
 interface ListPage {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createClient, type KubeClient } from "./client.ts";
 import type { KubeObject, ResourceType } from "./object.ts";
-import { createReflector, type Reflector, type ReflectorOptions } from "./reflector.ts";
+import { createReflector, type Reflector, type ReflectorOptions, type WatchEnd } from "./reflector.ts";
 import { FakeApiServer, type FakeRequest, type FakeWatch } from "./testing/fakeApiServer.ts";
 import { Mailbox } from "./testing/mailbox.ts";
 import { ManualClock } from "./testing/manualClock.ts";
@@ -23,6 +23,7 @@ let reflector: Reflector;
 let told: Mailbox<string>;
 let failures: string[];
 let failNext: boolean;
+let ends: WatchEnd[];
 
 beforeEach(async () => {
   server = await FakeApiServer.start();
@@ -31,6 +32,7 @@ beforeEach(async () => {
   told = new Mailbox();
   failures = [];
   failNext = false;
+  ends = [];
 });
 
 afterEach(async () => {
@@ -54,8 +56,9 @@ function start(options: Partial<ReflectorOptions> = {}): void {
     namespace: "ns",
     clock,
     random: () => 0.5,
+    onEnd: reason => void ends.push(reason),
     handler: {
-      replace: (objects, resourceVersion) => tell(`= ${objects.map(word).join(" ")} @${resourceVersion}`),
+      listed: (present, resourceVersion) => tell(`= ${[...present].join(" ")} @${resourceVersion}`),
       upsert: object => tell(`+ ${word(object)}`),
       delete: object => tell(`- ${word(object)}`),
       progress: resourceVersion => tell(`> ${resourceVersion}`),
@@ -86,12 +89,19 @@ async function answerWatch(from: number): Promise<FakeWatch> {
   return request.open();
 }
 
+/** A list was told: its objects, such as `a@5`, one by one, then its end. */
+async function toldList(resourceVersion: string | number, ...objects: string[]): Promise<void> {
+  for (const text of objects) expect(await told.take()).toBe(`+ Secret/${text}`);
+  const names = objects.map(text => `/${text.split("@")[0]}`).join(" ");
+  expect(await told.take()).toBe(`= ${names} @${resourceVersion}`);
+}
+
 /** Brought to a watch from resourceVersion 10 with one object `a`. */
 async function watching(options: Partial<ReflectorOptions> = {}): Promise<FakeWatch> {
   start(options);
   await answerList(10, object("a", 5));
   const watch = await answerWatch(10);
-  expect(await told.take()).toBe("= Secret/a@5 @10");
+  await toldList(10, "a@5");
   return watch;
 }
 
@@ -118,7 +128,8 @@ describe("in good times", () => {
     watch.event("MODIFIED", object("a", 12));
     watch.event("DELETED", object("b", 13));
     watch.event("BOOKMARK", { kind: "Secret", metadata: { resourceVersion: "20" } });
-    const wanted = ["= Secret/a@5 Secret/b@7 @10", "+ Secret/c@11", "+ Secret/a@12", "- Secret/b@13", "> 20"];
+    await toldList(10, "a@5", "b@7");
+    const wanted = ["+ Secret/c@11", "+ Secret/a@12", "- Secret/b@13", "> 20"];
     for (const text of wanted) expect(await told.take()).toBe(text);
     expect(reflector.state()).toEqual({ phase: "watching", ageMs: 0, restarts: 0, refused: false });
     clock.advance(30_000);
@@ -133,7 +144,7 @@ describe("in good times", () => {
     const request = await server.next();
     expect(request.query.get("fieldSelector")).toBe("metadata.name=a");
     expect(request.headers.accept).toContain("as=PartialObjectMetadata;");
-    expect(await told.take()).toBe("= Secret/a@5 @10");
+    await toldList(10, "a@5");
     request.open().event("MODIFIED", { ...object("a", 11), kind: "PartialObjectMetadata" });
     expect(await told.take()).toBe("+ Secret/a@11");
   });
@@ -148,6 +159,7 @@ describe("in good times", () => {
     await proveWatch(next, 16);
     expect(reflector.state()).toMatchObject({ phase: "watching", restarts: 1 });
     expect(failures).toEqual([]);
+    expect(ends).toEqual(["ended"]);
   });
 
   test("after a stop tells nothing more and closes its watch", async () => {
@@ -175,7 +187,7 @@ describe("in good times", () => {
     const seen: string[] = [];
     start({
       handler: {
-        replace: () => undefined,
+        listed: () => undefined,
         upsert: ({ metadata }) => {
           seen.push(metadata.name);
           void reflector.stop();
@@ -232,9 +244,10 @@ describe("goes on where it was after", () => {
     clock.advance(1);
     await watch.closed;
     await answerList(12, object("a", 5));
-    expect(await told.take()).toBe("= Secret/a@5 @12");
+    await toldList(12, "a@5");
     await proveWatch(await answerWatch(12), 13);
     expect(failures).toEqual(["KUBE_UNAVAILABLE"]);
+    expect(ends).toEqual(["silent"]);
   });
 
   test("an etcd that was restored from a backup, where a watch from the future stays silent", async () => {
@@ -246,7 +259,8 @@ describe("goes on where it was after", () => {
     clock.advance(90_000);
     await silent.closed;
     await answerList(700, object("a", 5));
-    expect([await told.take(), await told.take()]).toEqual(["<<", "= Secret/a@5 @700"]);
+    expect(await told.take()).toBe("<<");
+    await toldList(700, "a@5");
     await proveWatch(await answerWatch(700), 701);
   });
 
@@ -329,7 +343,8 @@ describe("lists again after", () => {
     await fault(await watching());
     // Older than before, as after a restore of etcd: a list is the truth whatever came before.
     await answerList(8, object("a", 6));
-    expect([await told.take(), await told.take()]).toEqual(["<<", "= Secret/a@6 @8"]);
+    expect(await told.take()).toBe("<<");
+    await toldList(8, "a@6");
     await proveWatch(await answerWatch(8), 9);
   });
 
@@ -338,8 +353,25 @@ describe("lists again after", () => {
     start();
     await answerList(10, object("a", 5));
     await answerList(10, object("a", 5));
-    expect(await told.take()).toBe("= Secret/a@5 @10");
+    await toldList(10, "a@5");
     expect(failures).toEqual(["the handler stumbles"]);
+  });
+
+  test("pages that outlived etcd's history: at once, without pages, and what came before is told again", async () => {
+    start();
+    const first = await server.next();
+    first.json(200, { metadata: { resourceVersion: "10", continue: "more" }, items: [object("a", 5)] });
+    expect(await told.take()).toBe("+ Secret/a@5");
+    const second = await server.next();
+    expect(second.query.get("continue")).toBe("more");
+    second.status(410, "Expired");
+    const whole = await answerList(20, object("b", 15));
+    expect([whole.query.get("limit"), whole.query.get("continue")]).toEqual([null, null]);
+    await toldList(20, "b@15");
+    const watch = await answerWatch(20);
+    watch.event("ERROR", { kind: "Status", code: 410, reason: "Expired" });
+    expect((await answerList(30)).query.get("limit")).toBe("500");
+    expect(ends).toEqual(["expired", "expired"]);
   });
 
   test("410 soon, although there was trouble before", async () => {
@@ -383,7 +415,7 @@ describe("drops", () => {
     start();
     const request = await server.next();
     request.json(200, { metadata: { resourceVersion: "x9" }, items: [] });
-    expect(await told.take()).toBe("=  @x9");
+    await toldList("x9");
     const watch = (await server.next()).open();
     watch.event("ADDED", object("a", "x10"));
     expect(await told.take()).toBe("+ Secret/a@x10");
@@ -397,7 +429,7 @@ describe("when nobody lets it", () => {
     const allowed = await server.next();
     expect(reflector.state().refused).toBe(true);
     allowed.json(200, { metadata: { resourceVersion: "10" }, items: [] });
-    expect(await told.take()).toBe("=  @10");
+    await toldList(10);
     expect(failures).toEqual(["KUBE_FORBIDDEN", "KUBE_FORBIDDEN", "KUBE_FORBIDDEN"]);
     expect(reflector.state().refused).toBe(false);
     expect(clock.scheduled.filter(delay => delay < 60_000)).toEqual([2_000, 4_000, 8_000]);
@@ -412,12 +444,12 @@ describe("a kind that is not served any more", () => {
     const look = await server.next();
     expect([look.path, told.size]).toEqual(["/api/v1", 0]);
     look.json(200, { resources: [] });
-    expect(await told.take()).toBe("=  @");
+    await toldList("");
     (await server.next()).json(200, { resources: [] });
     (await server.next()).json(200, { resources: [{ name: "secretz", kind: "Secret", namespaced: true }] });
     const list = await answerList(30, object("b", 29));
     expect(list.path).toBe("/api/v1/namespaces/ns/secretz");
-    expect(await told.take()).toBe("= Secret/b@29 @30");
+    await toldList(30, "b@29");
     expect(failures).toEqual(["KUBE_UNAVAILABLE", "KUBE_UNKNOWN_KIND", "KUBE_UNKNOWN_KIND", "KUBE_UNKNOWN_KIND"]);
     await proveWatch(await answerWatch(30), 31);
   });
@@ -428,6 +460,6 @@ describe("a kind that is not served any more", () => {
     (await server.next()).text(404, "404 page not found");
     (await server.next()).json(200, discovered);
     await answerList(12, object("a", 5));
-    expect(await told.take()).toBe("= Secret/a@5 @12");
+    await toldList(12, "a@5");
   });
 });

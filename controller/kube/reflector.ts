@@ -19,24 +19,34 @@ import type { KubeObject, ResourceType } from "./object.ts";
 import { isRepeat, parseWatchEvent, type WatchEvent } from "./watchEvent.ts";
 
 export interface ReflectorHandler {
-  /**
-   * The complete state of the scope, after each list. A kind that is not served (any more) is reported to `failed`
-   * and then given as no objects at resourceVersion "".
-   */
-  replace(objects: KubeObject[], resourceVersion: string): void;
+  /** An event, or an object of a list: those come one by one, so that a long list is never in memory whole. */
   upsert(object: KubeObject): void;
+  /**
+   * After each list: every object of the scope was told with `upsert`, and what is not in `present` (see `nameKey`) does
+   * not exist. A kind that is not served (any more) is reported to `failed`, and then told as nothing at
+   * resourceVersion "".
+   */
+  listed(present: ReadonlySet<string>, resourceVersion: string): void;
   /** With the last state, whose resourceVersion is that of the deletion. */
   delete(object: KubeObject): void;
   /** All changes up to this resourceVersion have been told. */
   progress?(resourceVersion: string): void;
   /**
-   * The list that `replace` tells next is older than what was told before: etcd was restored from a backup. What is known
-   * of newer resourceVersions is void.
+   * The list that is told next is older than what was told before: etcd was restored from a backup. What is known of
+   * newer resourceVersions is void.
    */
   rewound?(): void;
   /** An attempt failed; the next one follows by itself. */
   failed?(error: Error): void;
 }
+
+/** How `listed` names an object within its kind. */
+export function nameKey({ namespace = "", name }: { namespace?: string; name: string }): string {
+  return `${namespace}/${name}`;
+}
+
+/** Why a watch, or the list before it, ended. `ended`: in order, as every watch does some day. */
+export type WatchEnd = "ended" | "expired" | "silent" | "throttled" | "unavailable" | "refused" | "unserved" | "broken";
 
 export interface ReflectorOptions {
   client: KubeClient;
@@ -49,6 +59,8 @@ export interface ReflectorOptions {
   /** Objects come with their metadata only. */
   metadataOnly?: boolean;
   handler: ReflectorHandler;
+  /** Is told each time that another attempt follows. */
+  onEnd?: (reason: WatchEnd) => void;
   /** After a watch without a sign of life for so long there is a new list. Default 90 s; bookmarks come about every 60 s. */
   silenceMs?: number;
   clock?: Clock;
@@ -73,6 +85,7 @@ export interface Reflector {
   stop(): Promise<void>;
   /** Settles once: when the first complete state was handed over, or with KUBE_STOPPED. */
   readonly synced: Promise<void>;
+  readonly type: ResourceType;
   state(): ReflectorState;
 }
 
@@ -108,6 +121,10 @@ class ListWatch implements Reflector {
   #phase: ReflectorState["phase"] = "waiting";
   #lastLife: number;
   #opened = 0;
+  /** Its pages outlived etcd's history; the next list is one answer. */
+  #unpaged = false;
+  /** What the last watch that was silent for too long ended with. */
+  #silence: KubeError | undefined;
   #failures = 0;
   /** The last failure was a 410. */
   #gone = false;
@@ -125,6 +142,10 @@ class ListWatch implements Reflector {
     this.synced = this.#settle.promise;
     // Who does not wait for it is not to be bothered by a stop.
     this.synced.catch(() => undefined);
+  }
+
+  get type(): ResourceType {
+    return this.#type;
   }
 
   start(): void {
@@ -151,11 +172,13 @@ class ListWatch implements Reflector {
 
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      const pause = await this.#attempt().then(
-        () => 0,
-        (error: unknown) => this.#pauseAfter(error),
+      const { reason, pause } = await this.#attempt().then(
+        () => ({ reason: "ended" as const, pause: 0 }),
+        (error: unknown) => ({ reason: this.#endOf(error), pause: this.#pauseAfter(error) }),
       );
-      if (pause === 0 || this.#stop.signal.aborted) continue;
+      if (this.#stop.signal.aborted) break;
+      this.#options.onEnd?.(reason);
+      if (pause === 0) continue;
       this.#phase = "waiting";
       await sleep(this.#clock, pause, this.#stop.signal).catch(() => undefined);
     }
@@ -181,23 +204,37 @@ class ListWatch implements Reflector {
   async #list(): Promise<string> {
     this.#phase = "listing";
     const { client, namespace = "", metadataOnly = false } = this.#options;
-    const list = await client.list(this.#type, {
-      namespace,
-      metadataOnly,
-      ...this.#selectors(),
-      signal: this.#stop.signal,
-    });
-    this.#alive();
-    const { items, resourceVersion } = list;
-    // The list is a consistent read, so only a history that went back can be older.
+    const scope = { namespace, metadataOnly, ...this.#selectors(), signal: this.#stop.signal };
+    const present = new Set<string>();
+    let resourceVersion: string | undefined;
+    try {
+      for await (const page of client.pages(this.#type, { ...scope, ...(this.#unpaged ? { limit: 0 } : {}) })) {
+        this.#alive();
+        if (resourceVersion === undefined) this.#noticeRewind(page.resourceVersion);
+        resourceVersion = page.resourceVersion;
+        for (const object of page.items) {
+          present.add(nameKey(object.metadata));
+          this.#hand(handler => handler.upsert(object));
+        }
+      }
+    } catch (error) {
+      if (isKubeError(error, "KUBE_GONE")) this.#unpaged = true;
+      throw error;
+    }
+    this.#unpaged = false;
+    const position = resourceVersion ?? "";
+    this.#hand(handler => handler.listed(present, position));
+    this.#settle.resolve();
+    return position;
+  }
+
+  /** The list is a consistent read, so only a history that went back can be older. */
+  #noticeRewind(resourceVersion: string): void {
     const known = this.#newest;
     if (known !== undefined && resourceVersion !== known && isRepeat(resourceVersion, known)) {
       this.#hand(handler => handler.rewound?.());
     }
-    this.#hand(handler => handler.replace(items, resourceVersion));
-    this.#settle.resolve();
     this.#newest = resourceVersion;
-    return resourceVersion;
   }
 
   async #watch(from: string): Promise<void> {
@@ -279,6 +316,11 @@ class ListWatch implements Reflector {
     this.#refused = false;
   }
 
+  #endOf(error: unknown): WatchEnd {
+    if (error === this.#silence) return "silent";
+    return (isKubeError(error) && endsByCode[error.code]) || "broken";
+  }
+
   /** Reports the failure, and says how long to wait. */
   #pauseAfter(error: unknown): number {
     if (this.#stop.signal.aborted) return 0;
@@ -302,7 +344,7 @@ class ListWatch implements Reflector {
     this.#position = undefined;
     this.#misses++;
     if (this.#misses === 2) {
-      this.#options.handler.replace([], "");
+      this.#options.handler.listed(new Set(), "");
       this.#settle.resolve();
     }
     return pauseAfter(this.#misses, missingKind, this.#random());
@@ -323,7 +365,8 @@ class ListWatch implements Reflector {
         return;
       }
       this.#position = undefined;
-      watch.abort(silent(this.#path(), silenceMs));
+      this.#silence = silent(this.#path(), silenceMs);
+      watch.abort(this.#silence);
     };
     look();
     return {
@@ -353,6 +396,15 @@ async function readAll(lines: AsyncIterable<string>): Promise<string> {
   for await (const line of lines) all.push(line);
   return all.join("\n");
 }
+
+const endsByCode: Readonly<Record<string, WatchEnd>> = {
+  KUBE_GONE: "expired",
+  KUBE_THROTTLED: "throttled",
+  KUBE_FORBIDDEN: "refused",
+  KUBE_UNAUTHENTICATED: "refused",
+  KUBE_UNKNOWN_KIND: "unserved",
+  KUBE_UNAVAILABLE: "unavailable",
+};
 
 function endedAtOnce(path: string): KubeError {
   return answerError({ method: "WATCH", path }, { status: 503, body: "the server ends the watch at once" });

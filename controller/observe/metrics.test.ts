@@ -3,7 +3,7 @@ import { createMetrics, type Readings } from "./metrics.ts";
 
 const readings: Readings = {
   watches: 3,
-  oldestWatchAgeSeconds: 1.5,
+  watchAges: new Map([["Secret", 1_500]]),
   watchedObjects: 12,
   queued: 1,
   running: 2,
@@ -40,14 +40,12 @@ describe("the page", () => {
       return now;
     });
     expect(reads).toBe(0);
-    expect((await values(metrics.page())).get("atc_watch_age_seconds_max")).toBe("1.5");
-    now = { ...readings, oldestWatchAgeSeconds: 4, queued: 9 };
+    expect((await values(metrics.page())).get('atc_watch_age_seconds{kind="Secret"}')).toBe("1.5");
+    now = { ...readings, watchAges: new Map([["Deployment.apps", 4_000]]), queued: 9 };
     const page = await values(metrics.page());
-    expect([page.get("atc_watch_age_seconds_max"), page.get("atc_queue_depth"), page.get("atc_instances")]).toEqual([
-      "4",
-      "9",
-      "7",
-    ]);
+    const names = ['atc_watch_age_seconds{kind="Deployment.apps"}', "atc_queue_depth", "atc_instances"];
+    expect(names.map(name => page.get(name))).toEqual(["4", "9", "7"]);
+    expect(page.has('atc_watch_age_seconds{kind="Secret"}')).toBe(false);
   });
 
   test("is there before anyone gave readings", async () => {

@@ -10,8 +10,8 @@ const latencyBuckets = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 
 /** Values that are read when Prometheus asks, and cost nothing before. */
 export interface Readings {
   readonly watches: number;
-  /** Seconds since the watch that was silent for longest last heard of the API server. */
-  readonly oldestWatchAgeSeconds: number;
+  /** Milliseconds since the most silent watch of a kind last heard of the API server. */
+  readonly watchAges: ReadonlyMap<string, number>;
   readonly watchedObjects: number;
   readonly queued: number;
   readonly running: number;
@@ -112,10 +112,6 @@ export function createMetrics(): Metrics {
 
 const gauges = {
   watches: ["atc_watches", "Open watches."],
-  oldestWatchAgeSeconds: [
-    "atc_watch_age_seconds_max",
-    "Seconds since the most silent watch last heard of the API server.",
-  ],
   watchedObjects: ["atc_watched_objects", "Objects held in the stores of all watches."],
   queued: ["atc_queue_depth", "Airways and instances waiting for a worker."],
   running: ["atc_workers_busy", "Reconciles running now."],
@@ -123,7 +119,7 @@ const gauges = {
   sandboxWorkers: ["atc_sandbox_workers", "Worker threads that run flights."],
   sandboxBusy: ["atc_sandbox_busy", "Worker threads running a flight now."],
   sandboxWaiting: ["atc_sandbox_waiting", "Renders waiting for a worker thread."],
-} as const satisfies Record<keyof Readings, readonly [name: string, help: string]>;
+} as const satisfies Record<Exclude<keyof Readings, "watchAges">, readonly [name: string, help: string]>;
 
 function defineGauges(registry: Registry, read: () => Readings | undefined): void {
   for (const [key, [name, help]] of Object.entries(gauges)) {
@@ -133,8 +129,18 @@ function defineGauges(registry: Registry, read: () => Readings | undefined): voi
       registers: [registry],
       collect() {
         const readings = read();
-        if (readings !== undefined) this.set(readings[key as keyof Readings]);
+        if (readings !== undefined) this.set(readings[key as keyof typeof gauges]);
       },
     });
   }
+  new Gauge({
+    name: "atc_watch_age_seconds",
+    help: "Seconds since the most silent watch of a kind last heard of the API server.",
+    labelNames: ["kind"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [kind, age] of read()?.watchAges ?? []) this.set({ kind }, age / 1000);
+    },
+  });
 }

@@ -3,6 +3,7 @@ import { DependencyIndex } from "../dynamic/dependencyIndex.ts";
 import { Tracker } from "../dynamic/tracker.ts";
 import { answerError, isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
+import { noPages, tellList } from "../kube/testing/tellList.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { factsOf, type ObjectFacts } from "../release/facts.ts";
 import { emptyRecord } from "../release/record.ts";
@@ -22,10 +23,12 @@ async function applyOne(options: {
   const tracker = new Tracker<ObjectFacts>({
     openReflector: ({ handler }) =>
       ({
-        start: () => handler.replace(options.live === undefined ? [] : [options.live], "10"),
+        start: () => tellList(handler, options.live === undefined ? [] : [options.live], "10"),
         stop: async () => undefined,
       }) as never,
     get: async () => options.live,
+    pages: noPages,
+    needsWhole: () => true,
     describe: factsOf,
     changed: () => undefined,
   });

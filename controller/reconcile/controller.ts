@@ -13,12 +13,14 @@ import { sleep, systemClock } from "../kube/clock.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { type KubeObject, type ResourceType, refOf } from "../kube/object.ts";
 import { createQueue, type Priority } from "../kube/queue.ts";
-import { createReflector, type Reflector, type ReflectorHandler } from "../kube/reflector.ts";
+import { createReflector, nameKey, type Reflector, type ReflectorHandler, type WatchEnd } from "../kube/reflector.ts";
 import type { EventRecorder } from "../observe/events.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Check } from "../observe/server.ts";
+import { agesByKind, checkWatches } from "../observe/watches.ts";
 import { factsOf, type ObjectFacts, sameReadiness, sameShape } from "../release/facts.ts";
+import { readsWhole } from "../release/readiness.ts";
 import { type AirwayContext, reconcileAirway } from "./airway.ts";
 import { CauseBook } from "./causes.ts";
 import { instanceOwner } from "./instance.ts";
@@ -70,15 +72,14 @@ export function createController(options: ControllerOptions): Controller {
   const index = new DependencyIndex();
   const stopping = new AbortController();
 
-  const openReflector = (type: ResourceType, handler: ReflectorHandler, scope: { namespace?: string; name?: string }) =>
-    createReflector({ client, type, handler, ...scope });
+  const onEnd = (reason: WatchEnd) => metrics.watchRestarts.inc({ reason });
+  const openReflector = (type: ResourceType, handler: ReflectorHandler) =>
+    createReflector({ client, type, handler, onEnd });
   const tracker = new Tracker<ObjectFacts>({
-    openReflector: ({ type, namespace, name, handler }) =>
-      openReflector(type, handler, {
-        ...(namespace === "" ? {} : { namespace }),
-        ...(name === undefined ? {} : { name }),
-      }),
-    get: ref => client.get(ref),
+    openReflector: scope => createReflector({ client, onEnd, ...scope }),
+    get: (ref, options) => client.get(ref, options),
+    pages: (type, options) => client.pages(type, options),
+    needsWhole: readsWhole,
     describe: factsOf,
     changed: change => dependencyChanged(context, change),
     ...(options.wideFrom === undefined ? {} : { wideFrom: options.wideFrom }),
@@ -103,10 +104,10 @@ export function createController(options: ControllerOptions): Controller {
     airwayObjects: new Map(),
     appliedCrds: new Map(),
     now: () => Date.now(),
-    openReflector: (type, handler) => openReflector(type, handler, {}),
+    openReflector,
     ownerChanged: (key, change, object) => ownerChanged(context, key, change, object),
   };
-  const airways = openReflector(airwayType, airwayHandler(context), {});
+  const airways = openReflector(airwayType, airwayHandler(context));
   const reflectors = (): Reflector[] => [
     airways,
     ...[...context.airways.values()].map(({ instances }) => instances.reflector),
@@ -115,10 +116,10 @@ export function createController(options: ControllerOptions): Controller {
   metrics.readFrom(() => {
     const { queued, running } = queue.stats();
     const { workers, running: busy, queued: waiting } = options.sandbox.stats();
-    const ages = reflectors().map(reflector => reflector.state().ageMs / 1000);
+    const watches = reflectors();
     return {
-      watches: ages.length,
-      oldestWatchAgeSeconds: Math.max(0, ...ages),
+      watches: watches.length,
+      watchAges: agesByKind(watches),
       watchedObjects: tracker.size,
       queued,
       running,
@@ -146,11 +147,9 @@ export function createController(options: ControllerOptions): Controller {
     },
     checks() {
       const { phase } = airways.state();
-      const silent = reflectors().filter(reflector => reflector.state().ageMs > oldestWatchMs).length;
-      const detail = `${silent} gave no sign of life for ${oldestWatchMs / 1000} s`;
       return [
         { name: "airways", ok: phase === "watching", detail: `the watch is ${phase}` },
-        { name: "watches", ok: silent === 0, detail },
+        checkWatches(reflectors(), oldestWatchMs),
       ];
     },
     idle: () => queue.idle(),
@@ -203,12 +202,10 @@ function airwayHandler(context: AirwayContext): ReflectorHandler {
     if (objects.delete(name)) context.queue.add(airwayKey(name), { priority: "high" });
   };
   return {
-    replace: listed => {
-      const names = new Set(listed.map(object => object.metadata.name));
-      for (const name of [...objects.keys()]) if (!names.has(name)) remove(name);
-      for (const object of listed) upsert(object);
-    },
     upsert,
+    listed: present => {
+      for (const name of [...objects.keys()]) if (!present.has(nameKey({ name }))) remove(name);
+    },
     delete: object => remove(object.metadata.name),
   };
 }

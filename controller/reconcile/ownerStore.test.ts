@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { KubeObject } from "../kube/object.ts";
 import type { ReflectorHandler } from "../kube/reflector.ts";
+import { tellList } from "../kube/testing/tellList.ts";
 import { OwnerStore } from "./ownerStore.ts";
 
 const key = "ns/a";
 
-function setUp() {
+function setUp(first: "listed" | "unlisted" = "listed") {
   const changes: string[] = [];
   let watch: ReflectorHandler | undefined;
   const store = new OwnerStore({
@@ -18,6 +19,7 @@ function setUp() {
     changed: (_, change) => changes.push(change),
   });
   if (watch === undefined) throw new Error("the instances are not watched");
+  if (first === "listed") tellList(watch, [], "1");
   return { store, changes, watch };
 }
 
@@ -36,6 +38,16 @@ describe("OwnerStore", () => {
     expect(changes).toEqual(["added", "input", "gone"]);
   });
 
+  it("tells the instances of the first list when it is complete", () => {
+    const { changes, watch } = setUp("unlisted");
+    watch.upsert(thing("u", "1"));
+    expect(changes).toEqual([]);
+    watch.listed(new Set(["ns/a"]), "1");
+    expect(changes).toEqual(["added"]);
+    watch.upsert(thing("u", "2", { other: true }));
+    expect(changes).toEqual(["added", "input"]);
+  });
+
   it("takes in what a write of ours returned", () => {
     const { store, watch } = setUp();
     watch.upsert(thing("u", "1"));
@@ -48,7 +60,7 @@ describe("OwnerStore", () => {
     const { store, changes, watch } = setUp();
     watch.upsert(thing("u", "50", { newer: true }));
     watch.rewound?.();
-    watch.replace([thing("u", "20", { newer: false })], "30");
+    tellList(watch, [thing("u", "20", { newer: false })], "30");
     expect(store.get(key)?.["spec"]).toEqual({ newer: false });
     expect(changes).toEqual(["added", "input"]);
   });

@@ -4,11 +4,13 @@
  */
 
 import { compareResourceVersions, type KubeObject, type ResourceType } from "../kube/object.ts";
-import type { Reflector, ReflectorHandler } from "../kube/reflector.ts";
+import { nameKey, type Reflector, type ReflectorHandler } from "../kube/reflector.ts";
 import { digest } from "../release/fields.ts";
 
 /** What changed about an owner. `input`: something its flight can see. */
 export type OwnerChange = "added" | "input" | "deleting" | "gone";
+
+type Told = (key: string, change: OwnerChange, object: KubeObject) => void;
 
 interface Held {
   object: KubeObject;
@@ -21,20 +23,28 @@ export class OwnerStore {
   readonly reflector: Reflector;
   readonly #held = new Map<string, Held>();
   readonly #keyOf: (object: KubeObject) => string;
-  readonly #changed: (key: string, change: OwnerChange, object: KubeObject) => void;
+  readonly #changed: Told;
+  /**
+   * Not told yet, because the first list is not complete: who hears of all owners at once asks for their children at
+   * once, which few wide watches serve.
+   */
+  #untold: Parameters<Told>[] | undefined = [];
 
   constructor(options: {
     type: ResourceType;
     keyOf(object: KubeObject): string;
     openReflector(handler: ReflectorHandler): Reflector;
-    changed(key: string, change: OwnerChange, object: KubeObject): void;
+    changed: Told;
   }) {
     this.type = options.type;
     this.#keyOf = options.keyOf;
-    this.#changed = options.changed;
+    this.#changed = (...change) => {
+      if (this.#untold === undefined) options.changed(...change);
+      else this.#untold.push(change);
+    };
     this.reflector = options.openReflector({
       rewound: () => this.#rewind(),
-      replace: objects => this.#replace(objects),
+      listed: present => this.#listed(present),
       upsert: object => this.#upsert(object),
       delete: object => this.#delete(this.#keyOf(object)),
     });
@@ -67,10 +77,11 @@ export class OwnerStore {
     }
   }
 
-  #replace(objects: KubeObject[]): void {
-    const present = new Set(objects.map(object => this.#keyOf(object)));
-    for (const key of this.keys()) if (!present.has(key)) this.#delete(key);
-    for (const object of objects) this.#upsert(object);
+  #listed(present: ReadonlySet<string>): void {
+    for (const [key, { object }] of this.#held) if (!present.has(nameKey(object.metadata))) this.#delete(key);
+    const untold = this.#untold ?? [];
+    this.#untold = undefined;
+    for (const change of untold) this.#changed(...change);
   }
 
   #upsert(object: KubeObject): void {

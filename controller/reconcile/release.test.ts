@@ -6,6 +6,7 @@ import { flightModuleOf } from "../flight/loader.ts";
 import { answerError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
 import type { ReflectorHandler } from "../kube/reflector.ts";
+import { noPages, tellList } from "../kube/testing/tellList.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { factsOf, type ObjectFacts } from "../release/facts.ts";
 import { type ActiveAirway, airwayReference } from "./activeAirway.ts";
@@ -60,8 +61,10 @@ function setUp(
   const index = new DependencyIndex();
   const tracker = new Tracker<ObjectFacts>({
     openReflector: ({ name = "", handler }) =>
-      ({ start: () => handler.replace([configMap(name)], "10"), stop: async () => undefined }) as never,
+      ({ start: () => tellList(handler, [configMap(name)], "10"), stop: async () => undefined }) as never,
     get: async () => undefined,
+    pages: noPages,
+    needsWhole: () => true,
     describe: factsOf,
     changed: () => undefined,
   });

@@ -56,6 +56,11 @@ export function readiness(object: KubeObject): Readiness {
   return { ready: false, failed: true, reason: `${title(object)}: ${gap.failure}` };
 }
 
+/** Whether the readiness of this kind can be told from more than metadata only; the others are ready at once. */
+export function readsWhole(type: { apiVersion: string; kind: string }): boolean {
+  return Object.hasOwn(rules, groupKind(type)) || !isKubernetesGroup(parseApiVersion(type.apiVersion).group);
+}
+
 function ruleOf(object: KubeObject): Rule {
   const gk = groupKind(object);
   const rule = Object.hasOwn(rules, gk) ? rules[gk] : undefined;
