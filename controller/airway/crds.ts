@@ -29,6 +29,9 @@ const execution = {
     "Objects of others that the flight may look up: [namespace/]Kind.group[:name], each part a literal or *.",
   ),
   fixDriftInterval: duration("Render again this long after the last run, for example 5m. Absent: only on change."),
+  minRollInterval: duration(
+    "Roll no more often than this when looked-up objects change, for example 10m. Absent: as soon as they change.",
+  ),
   insecure: flag("Allow plain HTTP and unverified TLS towards an OCI registry."),
   skipAdmissionWebhook: flag("Admit instances without a trial render."),
   historyCapSize: { type: "integer", description: "Revisions kept per release; 0 means 2, negative unlimited." },

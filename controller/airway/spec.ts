@@ -44,6 +44,8 @@ export interface AirwaySpec {
   objectPath: string[];
   /** Absent: no re-run. */
   fixDriftIntervalMs?: number;
+  /** Absent: none. */
+  minRollIntervalMs?: number;
   /** undefined: no limit. */
   timeoutMs: number | undefined;
   maxMemoryMib: number;
@@ -77,6 +79,7 @@ const shape = z.looseObject({
   }),
   objectPath: z.array(z.string()).default([]),
   fixDriftInterval: z.string().optional(),
+  minRollInterval: z.string().optional(),
   clusterAccess: flag,
   resourceAccessMatchers: z.array(z.string()).default([]),
   insecure: flag,
@@ -117,6 +120,7 @@ export function parseAirway(object: KubeObject): AirwaySpec {
   const template = spec.template as CrdTemplate;
   if (spec.wasmUrls.converter) throw errors.AIRWAY_CONVERTER_NOT_BUILT({ airway });
   const driftMs = duration(airway, "spec.fixDriftInterval", spec.fixDriftInterval);
+  const rollMs = duration(airway, "spec.minRollInterval", spec.minRollInterval);
   const storageVersion = checkedTemplate(airway, template);
   return {
     flightUrl: spec.wasmUrls.flight,
@@ -127,6 +131,7 @@ export function parseAirway(object: KubeObject): AirwaySpec {
     resourceAccessMatchers: spec.resourceAccessMatchers.map(parseMatcher),
     objectPath: spec.objectPath,
     ...(driftMs > 0 ? { fixDriftIntervalMs: driftMs } : {}),
+    ...(rollMs > 0 ? { minRollIntervalMs: rollMs } : {}),
     timeoutMs: timeout(duration(airway, "spec.timeout", spec.timeout)),
     maxMemoryMib: spec.maxMemoryMib === 0 ? largestMemoryMib : Math.min(spec.maxMemoryMib, largestMemoryMib),
     historyCapSize: historyCap(spec.historyCapSize),

@@ -1,14 +1,12 @@
 /** The two ways of reading an answer from an undici dispatcher: as a whole, and line by line. */
 import type { Dispatcher } from "undici";
 import { connectionError } from "./errors.ts";
-import type { HttpRequest, HttpResponse, ResponseHead } from "./interceptors.ts";
+import { defaultTimeoutMs, type HttpRequest, type HttpResponse, type ResponseHead } from "./interceptors.ts";
 
 export interface HttpStream extends ResponseHead {
   /** Lines without their end; a last line without an end comes too. Throws when the connection breaks. */
   lines: AsyncIterable<string>;
 }
-
-const defaultTimeoutMs = 30_000;
 
 /** Sends a request and reads the whole answer. */
 export function exchange(dispatcher: Dispatcher, request: HttpRequest): Promise<HttpResponse> {
@@ -81,7 +79,12 @@ function startAttempt(request: HttpRequest, reject: (error: unknown) => void) {
   return {
     started: (started: Dispatcher.DispatchController): void => {
       controller = started;
-      if (over !== undefined) started.abort(over);
+      try {
+        if (over === undefined) request.beforeSent?.();
+        else started.abort(over);
+      } catch (error) {
+        stop(error instanceof Error ? error : new Error(String(error)));
+      }
     },
     opened: (): void => clearTimeout(timer),
     settled,

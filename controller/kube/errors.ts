@@ -68,6 +68,11 @@ export const kubeErrors = defineErrors({
     message: (f: { what: string }) => `${f.what} was stopped`,
     todo: "Nothing; the controller is shutting down.",
   },
+  KUBE_NOT_LEADER: {
+    message: (f: { method: string; path: string }) =>
+      `${f.method} ${f.path}: not sent, because this replica does not lead (any more)`,
+    todo: "Nothing; the replica that leads does the work. With one replica only, see why the Lease could not be renewed.",
+  },
   KUBE_CONFIG_NONE: {
     message: () => "no way to an API server: no kubeconfig is named and this is no pod with a service account",
     todo: "Pass --kubeconfig, set KUBECONFIG, or run in a cluster with a service account.",

@@ -3,7 +3,8 @@
  * An `Interceptor` serves plain requests and streams alike: it looks at the head of the answer only.
  */
 import { type Clock, sleep } from "./clock.ts";
-import { isKubeError, isRefusedPatch, type KubeError, retryAfterMs } from "./errors.ts";
+import { isKubeError, isRefusedPatch, type KubeError, kubeErrors, retryAfterMs } from "./errors.ts";
+import type { Leadership } from "./leaderElection.ts";
 
 export interface HttpRequest {
   method: string;
@@ -14,7 +15,11 @@ export interface HttpRequest {
   signal?: AbortSignal | undefined;
   /** Bound of one attempt; for a stream, of its opening. Default 30 s. */
   timeoutMs?: number;
+  /** Called when its turn has come on a connection; it is not sent when this throws. */
+  beforeSent?: () => void;
 }
+
+export const defaultTimeoutMs = 30_000;
 
 export interface ResponseHead {
   status: number;
@@ -49,6 +54,34 @@ export function withPathPrefix(prefix: string): Interceptor {
 export function withToken(token: () => Promise<string> | string): Interceptor {
   return next => async request =>
     next({ ...request, headers: { ...request.headers, authorization: `Bearer ${await token()}` } });
+}
+
+/**
+ * Lets writes pass only while this replica leads, and only so long that the API server gives them up before another
+ * replica may lead (its `timeout` parameter).
+ * @throws KUBE_NOT_LEADER
+ */
+export function withFence(
+  leadership: Pick<Leadership, "isLeader" | "timeLeftMs">,
+  onRefused: () => void = () => {},
+): Interceptor {
+  return next => async request => {
+    if (!isWrite(request)) return next(request);
+    const beforeSent = () => {
+      if (leadership.isLeader()) return;
+      onRefused();
+      throw kubeErrors.KUBE_NOT_LEADER({ method: request.method, path: request.path });
+    };
+    beforeSent();
+    const timeoutMs = Math.ceil(Math.min(request.timeoutMs ?? defaultTimeoutMs, leadership.timeLeftMs()));
+    return next({ ...request, query: { ...request.query, timeout: `${timeoutMs}ms` }, timeoutMs, beforeSent });
+  };
+}
+
+/** Trial runs and questions about rights are sent as writes and change nothing. */
+function isWrite({ method, path, query }: HttpRequest): boolean {
+  if (method === "GET" || method === "HEAD" || query?.["dryRun"] === "All") return false;
+  return !/\/apis\/auth(entication|orization)\.k8s\.io\//.test(path);
 }
 
 export interface RequestInfo {

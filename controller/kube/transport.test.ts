@@ -273,3 +273,68 @@ async function freezableProxy(target: number): Promise<{ port: number; freeze: (
     },
   };
 }
+
+describe("behind the fence", () => {
+  let leads: boolean;
+  let refused: number;
+  let fenced: Transport;
+  const write = { method: "PATCH", path: "/api/v1/namespaces/x/configmaps/y", query: { fieldManager: "yoke" } };
+  const notLeader = { code: "KUBE_NOT_LEADER" };
+
+  beforeEach(() => {
+    leads = true;
+    refused = 0;
+    const leadership = { isLeader: () => leads, timeLeftMs: () => 7_000 };
+    fenced = createTransport(server.config, { ...options(), leadership, onFenced: () => refused++ });
+  });
+
+  afterEach(() => fenced.close());
+
+  test("a write of the leader goes out, for no longer than its Lease lasts", async () => {
+    const answer = fenced.request(write);
+    const request = await server.next();
+    expect(request.query.toString()).toBe("fieldManager=yoke&timeout=7000ms");
+    request.text(200, "");
+    await answer;
+    expect(refused).toBe(0);
+  });
+
+  test("a write of anyone else does not", async () => {
+    leads = false;
+    await expect(fenced.request(write)).rejects.toMatchObject(notLeader);
+    await expect(fenced.request({ ...write, method: "DELETE" })).rejects.toMatchObject(notLeader);
+    await expect(fenced.request({ ...write, method: "POST" })).rejects.toMatchObject(notLeader);
+    expect([refused, server.unanswered]).toEqual([3, 0]);
+  });
+
+  test("a write is not repeated when the Lease is over in between", async () => {
+    const answer = fenced.request(write);
+    const first = await server.next();
+    leads = false;
+    first.text(503, "");
+    await expect(answer).rejects.toMatchObject(notLeader);
+    expect([refused, server.unanswered]).toEqual([1, 0]);
+  });
+
+  test("a write that waited for a connection is looked at once more", async () => {
+    let looks = 0;
+    const once = { isLeader: () => ++looks === 1, timeLeftMs: () => 7_000 };
+    const late = createTransport(server.config, { ...options(), leadership: once });
+    await expect(late.request(write)).rejects.toMatchObject(notLeader);
+    expect([looks, server.unanswered]).toEqual([2, 0]);
+    await late.close();
+  });
+
+  test.each([
+    ["a read", get],
+    ["a trial run", { ...write, query: { dryRun: "All" } }],
+    ["a question about rights", { method: "POST", path: "/apis/authorization.k8s.io/v1/subjectaccessreviews" }],
+  ])("%s goes out from every replica, as it is", async (_, request) => {
+    leads = false;
+    const answer = fenced.request(request);
+    const received = await server.next();
+    expect(received.query.has("timeout")).toBe(false);
+    received.text(200, "");
+    await answer;
+  });
+});

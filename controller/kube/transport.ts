@@ -16,12 +16,14 @@ import {
   type HttpResponse,
   type Interceptor,
   type RequestInfo,
+  withFence,
   withHeaders,
   withObserver,
   withPathPrefix,
   withRetry,
   withToken,
 } from "./interceptors.ts";
+import type { Leadership } from "./leaderElection.ts";
 
 export type { HttpRequest, HttpResponse, RequestInfo } from "./interceptors.ts";
 
@@ -47,6 +49,10 @@ export interface Transport {
 export interface TransportOptions {
   userAgent?: string;
   onRequest?: (info: RequestInfo) => void;
+  /** Sends writes only while this replica leads. */
+  leadership?: Pick<Leadership, "isLeader" | "timeLeftMs">;
+  /** A write was not sent, because this replica does not lead. */
+  onFenced?: () => void;
   /** Default 5 s. */
   pingIntervalMs?: number;
   /** Unencrypted HTTP/2 for an `http://` server that is known to speak it, as the fake one of the tests. */
@@ -65,6 +71,7 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
   const streams = createPool(config, options);
   const prefix = new URL(config.server).pathname.replace(/\/$/, "");
   const common: Interceptor[] = [
+    ...(options.leadership === undefined ? [] : [withFence(options.leadership, options.onFenced)]),
     ...(prefix === "" ? [] : [withPathPrefix(prefix)]),
     withHeaders({ accept: "application/json", "user-agent": userAgent }),
     ...(config.token === undefined ? [] : [withToken(config.token)]),

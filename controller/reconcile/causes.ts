@@ -25,6 +25,11 @@ export class CauseBook {
     else if (causes.length < kept) causes.push(cause);
   }
 
+  /** Without taking them. */
+  pending(key: string): readonly Cause[] {
+    return this.#pending.get(key) ?? [];
+  }
+
   take(key: string): Cause[] {
     const causes = this.#pending.get(key) ?? [];
     this.#pending.delete(key);

@@ -14,6 +14,10 @@ export const reconcileErrors = defineErrors({
     message: (f: { object: string }) => `${f.object}: the API server does not serve this kind`,
     todo: "Install its CRD, or let the flight emit the CRD in an earlier stage.",
   },
+  RELEASE_ROLL_INTERVAL_INVALID: {
+    message: (f: { annotation: string; text: string }) => `annotation ${f.annotation}: "${f.text}" is no duration`,
+    todo: "Write it as Go does, for example 90s, 10m or 1h30m; or remove the annotation.",
+  },
   FLIGHT_EXIT: {
     message: (f: { exitCode: number; stderr: string }) =>
       `the flight exited with ${f.exitCode}: ${f.stderr.trim() === "" ? "(it printed nothing to stderr)" : f.stderr.trim()}`,

@@ -25,7 +25,8 @@ export function explain(causes: readonly Cause[], changes: readonly AppliedChang
   return `${list(causes.map(describeCause)) || "a new look"} → ${list(changes.map(describeChange))}`;
 }
 
-function describeCause({ change, object, resourceVersion }: Cause): string {
+/** `Secret default/nginx updated (resourceVersion 812)`. */
+export function describeCause({ change, object, resourceVersion }: Cause): string {
   if (change === "started") return "the controller started";
   const version = resourceVersion === "" ? "" : ` (resourceVersion ${resourceVersion})`;
   return `${describe(object)} ${change}${version}`;

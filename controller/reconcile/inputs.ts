@@ -1,6 +1,7 @@
 /**
  * The digest of all that decides what a render yields: the module and how it is run, the owner, the resourceVersions
- * that lookups answered with, and the fields of the children that are ours. Equal digests: nothing to do.
+ * that lookups answered with, and the fields of the children that are ours. Equal digests: nothing to do. It is three
+ * digests in one text, so that an unequal one says what changed.
  */
 
 import type { Draft } from "../dynamic/dependencyIndex.ts";
@@ -37,6 +38,16 @@ export function finishedInputs(
   return digestOf(spec, input, seen, children);
 }
 
+/** `owner`: the owner itself, its module or how it is run. */
+export type InputPart = "owner" | "lookups" | "children";
+const inputParts: readonly InputPart[] = ["owner", "lookups", "children"];
+
+/** In what two digests differ; everything when one of them is not known. */
+export function changedParts(before: string, after: string): InputPart[] {
+  const [old, now] = [before.split("."), after.split(".")];
+  return inputParts.filter((_, at) => old[at] !== now[at] || old[at] === undefined);
+}
+
 function digestOf(
   spec: ReleaseSpec,
   input: string,
@@ -45,13 +56,10 @@ function digestOf(
 ): string {
   const { module, mode, clusterAccess, matchers, crossNamespace, args, input: stdin } = spec;
   const sorted = (map: ReadonlyMap<string, string>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
-  return digest(
-    JSON.stringify([
-      module.digest,
-      { mode, clusterAccess, matchers, crossNamespace, args, stdin },
-      input,
-      reactsToLookups(spec) ? sorted(lookups) : [],
-      mode === "dynamic" ? sorted(children) : [],
-    ]),
-  );
+  const parts: Readonly<Record<InputPart, unknown>> = {
+    owner: [module.digest, { mode, clusterAccess, matchers, crossNamespace, args, stdin }, input],
+    lookups: reactsToLookups(spec) ? sorted(lookups) : [],
+    children: mode === "dynamic" ? sorted(children) : [],
+  };
+  return inputParts.map(part => digest(JSON.stringify(parts[part]))).join(".");
 }
