@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildFlight } from "./build.ts";
+import { buildFlight, buildModule } from "./build.ts";
 
 const demo = fileURLToPath(new URL("./backend/flight.ts", import.meta.url));
 const sdk = fileURLToPath(new URL("./sdk/index.ts", import.meta.url));
@@ -45,6 +45,15 @@ test.each([
   ],
 ])("%s is refused", async (name, text, code) => {
   await expect(buildFlight(await source(name, text))).rejects.toMatchObject({ code });
+});
+
+test("programs and converters are modules without a CRD", async () => {
+  const from = `from ${JSON.stringify(sdk)}`;
+  const program = `import { defineProgram } ${from}; export default defineProgram({ render: () => [] });`;
+  const path = await source("program.ts", program);
+  const built = await buildModule(path);
+  expect(built.sha256).toBe(createHash("sha256").update(built.code).digest("hex"));
+  await expect(buildFlight(path)).rejects.toMatchObject({ message: expect.stringContaining("it is a program") });
 });
 
 test("a missing file is named", async () => {

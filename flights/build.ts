@@ -6,14 +6,18 @@ import { type BuildFailure, build } from "esbuild";
 import { CodedError } from "../lib/errors.ts";
 import { type CrdSpec, toCrd } from "./sdk/crd.ts";
 import { errors } from "./sdk/errors.ts";
-import type { Flight } from "./sdk/flight.ts";
+import type { Module } from "./sdk/run.ts";
 import { asComment, ownLines, type SourceMap } from "./sourceMap.ts";
 
-export interface BuiltFlight {
+/** A program or a converter, ready for the controller. */
+export interface BuiltModule {
   /** One ES module without imports, with a source map of the flight's own files as its last line. The same sources give the same bytes, on any machine and in any folder. */
   readonly code: string;
   /** Of `code`, hex. */
   readonly sha256: string;
+}
+
+export interface BuiltFlight extends BuiltModule {
   readonly crd: CrdSpec;
 }
 
@@ -28,18 +32,32 @@ const maxBytes = 900_000;
  * @throws FLIGHT_BUILD_FAILED, FLIGHT_SCHEMA_UNSUPPORTED, FLIGHT_BUNDLE_TOO_LARGE
  */
 export async function buildFlight(entry: string): Promise<BuiltFlight> {
-  const flight = await load(entry);
-  const crd = toCrd(flight);
+  const module = await load(entry);
+  if (module.type !== "flight") throw errors.FLIGHT_BUILD_FAILED({ entry, why: `it is a ${module.type}, no flight` });
+  const crd = toCrd(module);
+  return { ...(await built(entry)), crd };
+}
+
+/**
+ * @param entry a file whose default export is what `defineProgram`, `defineConverter` or `defineFlight` returns
+ * @throws as `buildFlight`
+ */
+export async function buildModule(entry: string): Promise<BuiltModule> {
+  await load(entry);
+  return built(entry);
+}
+
+async function built(entry: string): Promise<BuiltModule> {
   const code = await bundle(entry);
   const bytes = Buffer.byteLength(code);
   if (bytes > maxBytes) throw errors.FLIGHT_BUNDLE_TOO_LARGE({ entry, bytes, limit: maxBytes });
-  return { code, sha256: createHash("sha256").update(code).digest("hex"), crd };
+  return { code, sha256: createHash("sha256").update(code).digest("hex") };
 }
 
-async function load(entry: string): Promise<Flight> {
+async function load(entry: string): Promise<Module> {
   try {
-    const { default: flight } = (await import(pathToFileURL(resolve(entry)).href)) as { default?: Flight };
-    if (typeof flight?.render === "function" && flight.spec !== undefined) return flight;
+    const { default: module } = (await import(pathToFileURL(resolve(entry)).href)) as { default?: Module };
+    if (["flight", "program", "converter"].includes(module?.type ?? "")) return module as Module;
   } catch (cause) {
     if (cause instanceof CodedError) throw cause;
     throw errors.FLIGHT_BUILD_FAILED({ entry, why: cause instanceof Error ? cause.message : String(cause) }, cause);
@@ -54,8 +72,8 @@ async function bundle(entry: string): Promise<string> {
     const { outputFiles } = await build({
       stdin: {
         contents: `import flight from "./${basename(entry)}";
-          import { program } from ${JSON.stringify(join(sdk, "run.ts"))};
-          export default program(flight);`,
+          import { entryOf } from ${JSON.stringify(join(sdk, "run.ts"))};
+          export default entryOf(flight);`,
         resolveDir: folder,
         sourcefile: entryName,
       },

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import demo from "../../flights/backend/flight.ts";
-import { type BuiltFlight, buildFlight } from "../../flights/build.ts";
+import { type BuiltFlight, buildFlight, buildModule } from "../../flights/build.ts";
 import { render } from "../../flights/sdk/testing.ts";
 import { flightModuleOf } from "./loader.ts";
-import { createSandbox, type FlightRun } from "./sandbox.ts";
+import { createSandbox, type FlightModule, type FlightRun } from "./sandbox.ts";
 
 const sandbox = createSandbox({ workers: 1 });
 let built: BuiltFlight;
@@ -52,24 +52,96 @@ test("a spec that the schema refuses fails with its path", async () => {
   });
 });
 
-test("a flight that throws is named at its source", async () => {
+const sdk = fileURLToPath(new URL("../../flights/sdk/index.ts", import.meta.url));
+const zod = fileURLToPath(import.meta.resolve("zod"));
+
+/** A module built from source that may use the SDK and zod. */
+async function moduleOf(file: string, source: string): Promise<FlightModule> {
   const folder = await mkdtemp(join(tmpdir(), "flight-"));
   try {
-    const sdk = fileURLToPath(new URL("../../flights/sdk/index.ts", import.meta.url));
-    const zod = fileURLToPath(import.meta.resolve("zod"));
-    const source = `import { defineFlight } from ${JSON.stringify(sdk)};
-import * as z from ${JSON.stringify(zod)};
-const fail = () => {
-  throw new Error("no idea");
-};
-export default defineFlight({ group: "g.example", kind: "K", spec: z.object({}), render: () => [fail()] });`;
-    await writeFile(join(folder, "broken.ts"), source);
-    const { code } = await buildFlight(join(folder, "broken.ts"));
-    const run = { ...runOf({}, []), module: flightModuleOf(new TextEncoder().encode(code)) };
-    await expect(sandbox.run(run)).rejects.toMatchObject({
-      message: expect.stringMatching(/Error: no idea\n.*\(broken\.ts:4\)\n.*\(broken\.ts:6\)/),
-    });
+    const imports = `import * as sdk from ${JSON.stringify(sdk)}; import * as z from ${JSON.stringify(zod)};`;
+    await writeFile(join(folder, file), `${imports}\n${source}`);
+    const { code } = await buildModule(join(folder, file));
+    return flightModuleOf(new TextEncoder().encode(code));
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+test("a flight that throws is named at its source", async () => {
+  const module = await moduleOf(
+    "broken.ts",
+    `const fail = () => {
+  throw new Error("no idea");
+};
+export default sdk.defineFlight({ group: "g.example", kind: "K", spec: z.object({}), render: () => [fail()] });`,
+  );
+  await expect(sandbox.run({ ...runOf({}, []), module })).rejects.toMatchObject({
+    message: expect.stringMatching(/Error: no idea\n.*\(broken\.ts:3\)\n.*\(broken\.ts:5\)/),
+  });
+});
+
+test("a flight that fails on purpose exits with 1, its message on stderr and its status on stdout", async () => {
+  const module = await moduleOf(
+    "failing.ts",
+    `export default sdk.defineFlight({ group: "examples.com", kind: "Backend", spec: z.object({}),
+       status: z.object({ msg: z.string() }), render: ({ withStatus }) => sdk.fail("no source", withStatus({ msg: "waits" })) });`,
+  );
+  const { exitCode, stdout, stderr } = await sandbox.run({ ...runOf({}, []), module });
+  expect({ exitCode, stderr, output: JSON.parse(stdout) }).toEqual({
+    exitCode: 1,
+    stderr: "no source",
+    output: [{ ...instance, status: { msg: "waits" } }],
+  });
+});
+
+test("a program of a Flight gets its input and arguments, and maps kinds", async () => {
+  const module = await moduleOf(
+    "program.ts",
+    `export default sdk.defineProgram({ render: ({ input, args, release, namespace, env }) => [
+       sdk.ConfigMap({ metadata: { name: release, namespace }, data: { input, args: args.join(),
+         version: env.YOKE_VERSION, kind: sdk.restMapping("apps", "Deployment")?.resource ?? "none",
+         none: String(sdk.restMapping("example.com/v1", "Nothing")) } })] });`,
+  );
+  const { stdout } = await sandbox.run({
+    ...runOf({}, []),
+    module,
+    stdin: "any text",
+    args: ["mine", "a", "b"],
+    env: { NAMESPACE: "shop", YOKE_VERSION: "v1.2.3" },
+    restMapping: async ({ group, version, kind }) =>
+      group === "apps"
+        ? { state: "ok", mapping: { group, version: version || "v1", kind, resource: "deployments", namespaced: true } }
+        : { state: "not-found", message: "none" },
+  });
+  expect(JSON.parse(stdout)).toMatchObject([
+    [
+      {
+        metadata: { name: "mine", namespace: "shop" },
+        data: { input: "any text", args: "a,b", version: "v1.2.3", kind: "deployments", none: "undefined" },
+      },
+    ],
+  ]);
+});
+
+test("a converter answers a review", async () => {
+  const module = await moduleOf(
+    "converter.ts",
+    `export default sdk.defineConverter({ group: "examples.com", kind: "Backend", hub: "v2", versions: {
+       v1: { toHub: ({ spec }) => ({ spec: { img: spec.image } }), fromHub: ({ spec }) => ({ spec: { image: spec.img } }) } } });`,
+  );
+  const review = {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "ConversionReview",
+    request: { uid: "1", desiredAPIVersion: "examples.com/v2", objects: [{ ...instance, spec: { image: "x" } }] },
+  };
+  const run = { ...runOf({}, []), module, stdin: JSON.stringify(review), args: ["converter"], env: {} };
+  expect(JSON.parse((await sandbox.run(run)).stdout)).toMatchObject({
+    kind: "ConversionReview",
+    response: {
+      uid: "1",
+      result: { status: "Success" },
+      convertedObjects: [{ ...instance, apiVersion: "examples.com/v2", spec: { img: "x" } }],
+    },
+  });
 });

@@ -7,6 +7,8 @@ export interface AirwayOptions {
   readonly url: string;
   /** sha256 of the built flight, hex. */
   readonly sha256?: string;
+  /** The built converter, for a flight with `otherVersions`. */
+  readonly converter?: { readonly url: string; readonly sha256?: string };
   /** Default `dynamic`. */
   readonly mode?: "standard" | "static" | "dynamic" | "subscription";
   /** Whether the flight may look anything up. Default true. */
@@ -26,13 +28,18 @@ export interface Airway {
 }
 
 export function airway(flight: Flight, options: AirwayOptions): Airway {
-  const { url, sha256, mode = "dynamic", clusterAccess = true, ...others } = options;
+  const { url, sha256, converter, mode = "dynamic", clusterAccess = true, ...others } = options;
   return {
     apiVersion: "yoke.cd/v1alpha1",
     kind: "Airway",
     metadata: { name: `${flight.plural}.${flight.group}` },
     spec: {
-      wasmUrls: { flight: url, ...(sha256 && { flightChecksum: sha256 }) },
+      wasmUrls: {
+        flight: url,
+        ...(sha256 && { flightChecksum: sha256 }),
+        ...(converter && { converter: converter.url }),
+        ...(converter?.sha256 && { converterChecksum: converter.sha256 }),
+      },
       mode,
       clusterAccess,
       ...others,

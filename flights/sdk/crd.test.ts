@@ -93,3 +93,41 @@ test("the Airway of a flight is named as its CRD", () => {
     },
   });
 });
+
+test("other versions have their own schema; the flight's is the one that is stored", () => {
+  const flight = defineFlight({
+    group: "example.com",
+    version: "v2",
+    kind: "Backend",
+    spec: z.object({ img: z.string() }),
+    otherVersions: { v1: { spec: z.object({ image: z.string() }) }, v0: { spec: z.object({}), served: false } },
+    render,
+  });
+  const { versions } = toCrd(flight);
+  expect(versions.map(({ name, served, storage }) => [name, served, storage])).toEqual([
+    ["v2", true, true],
+    ["v1", true, false],
+    ["v0", false, false],
+  ]);
+  expect(versions[1]?.schema.openAPIV3Schema).toMatchObject({
+    properties: { spec: { properties: { image: { type: "string" } } } },
+  });
+  const made = airway(flight, { url: "configmap://a/b/c", converter: { url: "configmap://a/b/d", sha256: "01" } });
+  expect(made.spec["wasmUrls"]).toEqual({
+    flight: "configmap://a/b/c",
+    converter: "configmap://a/b/d",
+    converterChecksum: "01",
+  });
+});
+
+test("what is wrong in another version is named with it", () => {
+  const flight = defineFlight({
+    group: "example.com",
+    version: "v2",
+    kind: "Backend",
+    spec: z.object({}),
+    otherVersions: { v1: { spec: z.object({ at: z.date() }) } },
+    render,
+  });
+  expect(() => toCrd(flight)).toThrow("v1.spec.at");
+});

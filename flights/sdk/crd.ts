@@ -1,9 +1,9 @@
 /** From a flight to the CustomResourceDefinition of its instances: the `template` of an Airway. */
 import * as z from "zod";
-import type { Flight, PrinterColumn } from "./flight.ts";
+import type { Flight, OtherVersion, PrinterColumn } from "./flight.ts";
 import { refused, type Schema, toStructural } from "./structural.ts";
 
-/** CustomResourceDefinitionSpec (apiextensions.k8s.io/v1) with its one version. */
+/** CustomResourceDefinitionSpec (apiextensions.k8s.io/v1). The flight's own version is stored. */
 export interface CrdSpec {
   readonly group: string;
   readonly names: {
@@ -16,8 +16,8 @@ export interface CrdSpec {
   readonly scope: "Namespaced" | "Cluster";
   readonly versions: readonly {
     readonly name: string;
-    readonly served: true;
-    readonly storage: true;
+    readonly served: boolean;
+    readonly storage: boolean;
     readonly subresources: { readonly status: Record<string, never> };
     readonly additionalPrinterColumns?: readonly PrinterColumn[];
     readonly schema: { readonly openAPIV3Schema: Schema };
@@ -38,28 +38,41 @@ export function toCrd(flight: Flight): CrdSpec {
     },
     scope: flight.scope,
     versions: [
-      {
-        name: flight.version,
-        served: true,
-        storage: true,
-        subresources: { status: {} },
-        ...(flight.printerColumns && { additionalPrinterColumns: flight.printerColumns }),
-        schema: { openAPIV3Schema: rootSchema(flight) },
-      },
+      versionOf(flight, flight.version, flight, ""),
+      ...Object.entries(flight.otherVersions ?? {}).map(([name, other]) => versionOf(flight, name, other, `${name}.`)),
     ],
   };
 }
 
-function rootSchema(flight: Flight): Schema {
-  const spec = schemaOf(flight.spec, "spec");
+type Version = CrdSpec["versions"][number];
+
+function versionOf(
+  { printerColumns, description, version }: Flight,
+  name: string,
+  of: OtherVersion,
+  path: string,
+): Version {
+  const storage = name === version && path === "";
+  return {
+    name,
+    served: of.served ?? true,
+    storage,
+    subresources: { status: {} },
+    ...(storage && printerColumns && { additionalPrinterColumns: printerColumns }),
+    schema: { openAPIV3Schema: rootSchema(of, description, path) },
+  };
+}
+
+function rootSchema(version: OtherVersion, description: string | undefined, path: string): Schema {
+  const spec = schemaOf(version.spec, `${path}spec`);
   const required = Array.isArray(spec["required"]) && spec["required"].length > 0;
   return {
     type: "object",
-    ...(flight.description && { description: flight.description }),
+    ...(description && { description }),
     properties: {
       // Defaults are filled in below what is there; so an instance may leave out a spec that needs nothing.
       spec: required || spec["default"] !== undefined ? spec : { ...spec, default: {} },
-      ...(flight.status && { status: schemaOf(flight.status, "status") }),
+      ...(version.status && { status: schemaOf(version.status, `${path}status`) }),
     },
     ...(required && { required: ["spec"] }),
   };

@@ -8,7 +8,7 @@ export const errors = defineErrors({
   },
   FLIGHT_BUILD_FAILED: {
     message: (f: { entry: string; why: string }) => `the flight ${f.entry} cannot be built: ${f.why}`,
-    todo: "Correct the flight; its default export is what defineFlight() returns.",
+    todo: "Correct the flight; its default export is what defineFlight(), defineProgram() or defineConverter() returns.",
   },
   FLIGHT_BUNDLE_TOO_LARGE: {
     message: (f: { entry: string; bytes: number; limit: number }) =>

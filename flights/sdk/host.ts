@@ -1,4 +1,4 @@
-/** What the sandbox gives a flight: one call in, one text out. Authors do not see this. */
+/** What the sandbox gives a program: one call in, one output out. Authors do not see this. */
 
 export interface LookupQuestion {
   readonly apiVersion: string;
@@ -7,29 +7,49 @@ export interface LookupQuestion {
   readonly name: string;
 }
 
-/** Why a lookup has no object: see LookupError. */
+/** Why there is no answer: see LookupError. */
 export type RefusalState = "no-access" | "error" | "not-found" | "unauthenticated" | "forbidden";
 
-export type LookupReply =
-  | { readonly state: "ok"; readonly object: unknown }
-  | { readonly state: RefusalState; readonly message: string };
+interface Refused {
+  readonly state: RefusalState;
+  readonly message: string;
+}
 
-/** The argument of a flight module's default export. */
+export type LookupReply = { readonly state: "ok"; readonly object: unknown } | Refused;
+
+/** Where the API server serves a kind. */
+export interface RestMapping {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  /** As in paths: `deployments`. */
+  readonly resource: string;
+  readonly namespaced: boolean;
+}
+
+export type MappingReply = { readonly state: "ok"; readonly mapping: RestMapping } | Refused;
+
+/** The argument of a module's default export. */
 export interface Call {
-  /** JSON of the custom resource. */
+  /** Of an Airway's flight, JSON of the custom resource. */
   readonly stdin: string;
   /** First the name of the release. */
   readonly args: readonly string[];
   /** `NAMESPACE` is the release's. */
   readonly env: Readonly<Record<string, string>>;
   lookup(question: LookupQuestion): LookupReply;
+  /** `apiVersion` may be a group alone. */
+  restMapping(question: { readonly apiVersion: string; readonly kind: string }): MappingReply;
 }
+
+/** What a module's default export returns; a text alone is stdout. */
+export type CallOutput = string | { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
 let current: Call | undefined;
 
 /** The call that is being rendered. */
-export function currentCall(): Call {
-  if (!current) throw new Error("lookup() works inside of render() only: outside of it there is no cluster to ask");
+export function currentCall(what: string): Call {
+  if (!current) throw new Error(`${what}() works inside of render() only: outside of it there is no cluster to ask`);
   return current;
 }
 

@@ -1,8 +1,22 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import * as z from "zod";
-import { ConfigMap, defineFlight, hash, LookupError, lookup, Namespace, resource, Secret, stages } from "./index.ts";
-import { render } from "./testing.ts";
+import {
+  ConfigMap,
+  defineFlight,
+  defineProgram,
+  fail,
+  hash,
+  LookupError,
+  lookup,
+  Namespace,
+  resource,
+  restMapping,
+  Secret,
+  stages,
+} from "./index.ts";
+import { entryOf } from "./run.ts";
+import { render, renderProgram } from "./testing.ts";
 
 const instance = { apiVersion: "example.com/v1", kind: "Test", metadata: { name: "one", namespace: "shop" }, spec: {} };
 
@@ -33,6 +47,7 @@ test("a render gets names, a checked spec with defaults, the whole instance and 
     instance,
     release: "example.com.Test.shop.one",
     env: { NAMESPACE: "shop" },
+    withStatus: expect.any(Function),
   });
 });
 
@@ -101,6 +116,89 @@ test("lookups outside of a render are refused, also after one that failed", () =
   });
   expect(() => render(failing, instance)).toThrow("no");
   expect(() => lookup(Secret, "a")).toThrow("inside of render()");
+});
+
+test("a kind is mapped in its group, in any version or in one; where there is none, the answer is none", () => {
+  const deployment = { group: "apps", version: "v1", kind: "Deployment", resource: "deployments", namespaced: true };
+  const pod = { group: "", version: "v1", kind: "Pod", resource: "pods", namespaced: true };
+  let found: unknown;
+  const flight = flightOf(() => {
+    found = [
+      restMapping("apps", "Deployment"),
+      restMapping("apps/v1", "Deployment")?.resource,
+      restMapping("apps/v2", "Deployment"),
+      restMapping("v1", "Pod")?.resource,
+      restMapping("", "Pod")?.namespaced,
+      restMapping("monitoring.coreos.com", "ServiceMonitor"),
+    ];
+    return [];
+  });
+  render(flight, instance, { mappings: [deployment, pod] });
+  expect(found).toEqual([deployment, "deployments", undefined, "pods", true, undefined]);
+});
+
+test("a flight returns its instance with a status of the type that it declares", () => {
+  const flight = defineFlight({
+    group: "example.com",
+    kind: "Test",
+    spec: z.object({}),
+    status: z.object({ ready: z.int().optional() }),
+    render: ({ withStatus }) => [
+      withStatus({ ready: 1, conditions: [{ type: "Warm", status: "True", reason: "Sun", message: "" }] }),
+      // @ts-expect-error: no such field
+      withStatus({ redy: 1 }),
+    ],
+  });
+  const status = { ready: 1, conditions: [{ type: "Warm", status: "True", reason: "Sun", message: "" }] };
+  expect(render(flight, instance).resources[0]).toEqual({
+    apiVersion: "example.com/v1",
+    kind: "Test",
+    metadata: { name: "one", namespace: "shop" },
+    status,
+  });
+  const clusterScoped = { ...instance, metadata: { name: "one" } };
+  expect(render(flight, clusterScoped).resources[0]?.metadata).toEqual({ name: "one" });
+});
+
+test("a flight that fails says why, and may still give a status", () => {
+  const failing = (status: boolean) =>
+    defineFlight({
+      group: "example.com",
+      kind: "Test",
+      spec: z.object({}),
+      status: z.object({ msg: z.string() }),
+      render: ({ withStatus }) => fail("replicas must be odd", status ? withStatus({ msg: "waiting" }) : undefined),
+    });
+  expect(() => render(failing(true), instance)).toThrow("replicas must be odd");
+  const call = {
+    stdin: JSON.stringify(instance),
+    args: [],
+    env: {},
+    lookup: () => ({ state: "not-found", message: "" }) as const,
+    restMapping: () => ({ state: "not-found", message: "" }) as const,
+  };
+  const output = entryOf(failing(true))(call);
+  expect(output).toMatchObject({ exitCode: 1, stderr: "replicas must be odd" });
+  expect(typeof output === "string" ? "" : JSON.parse(output.stdout)).toMatchObject([{ status: { msg: "waiting" } }]);
+  expect(entryOf(failing(false))(call)).toEqual({ exitCode: 1, stdout: "", stderr: "replicas must be odd" });
+});
+
+test("a program gets its input as it was given, or checked, and its arguments", () => {
+  const raw = defineProgram({
+    render: ({ input, args, release, namespace }) => [
+      ConfigMap({ metadata: { name: release, namespace }, data: { input: input.trim(), args: args.join() } }),
+    ],
+  });
+  expect(renderProgram(raw, { input: " text ", args: ["a", "b"], name: "mine" }).resources).toEqual([
+    ConfigMap({ metadata: { name: "mine", namespace: "default" }, data: { input: "text", args: "a,b" } }),
+  ]);
+  const checked = defineProgram({
+    input: z.object({ size: z.int().default(3) }),
+    render: ({ input }) => [map(`size-${input.size}`)],
+  });
+  expect(renderProgram(checked).resources).toEqual([map("size-3")]);
+  expect(renderProgram(checked, { input: { size: 4 } }).resources).toEqual([map("size-4")]);
+  expect(() => renderProgram(checked, { input: { size: "x" } })).toThrow(/^input\.size: /);
 });
 
 test("a kind makes objects of any API", () => {
