@@ -54,7 +54,7 @@ test.each([
   ["apps,Deployment", "apps", "any"],
   [",Deployment", "", "any"],
   ["/v1,Deployment", "", "v1"],
-  ["v1,Deployment", "v1", "any"],
+  ["v1,Deployment", "", "v1"],
 ])("mapping of %s", async (asked, group, version) => {
   const { stdout } = await run(`map ${asked}`);
   expect(stdout).toBe(
