@@ -17,9 +17,9 @@ import type { KubeObject } from "../kube/object.ts";
 export const fieldManager = "yoke";
 
 /** Fingerprint of the fields of `object` that our server-side apply owns; empty when it owns none. */
-export function ownedFields(object: KubeObject): string {
+export function ownedFields(object: KubeObject, manager = fieldManager): string {
   const entry = object.metadata.managedFields?.find(
-    managed => managed.manager === fieldManager && managed.operation === "Apply" && managed.subresource === undefined,
+    managed => managed.manager === manager && managed.operation === "Apply" && managed.subresource === undefined,
   );
   return entry === undefined ? "" : digest(JSON.stringify([entry.fieldsV1, entry.time]));
 }

@@ -9,7 +9,7 @@ export const managedByLabel = "app.kubernetes.io/managed-by";
 export const managedBy = "atc.yoke";
 export const releaseAnnotation = "instance.atc.yoke.cd/release";
 export const releaseNamespaceAnnotation = "instance.atc.yoke.cd/namespace";
-const instanceRefAnnotation = "instance.atc.yoke.cd/instanceRef";
+export const instanceRefAnnotation = "instance.atc.yoke.cd/instanceRef";
 
 /** Whose objects these are. */
 export interface ReleaseIdentity {

@@ -1,0 +1,224 @@
+/**
+ * Where the server's certificate comes from: a Secret that the controller keeps itself, or files that it is given.
+ * Either tells when it changed; the server and the configurations follow without a restart.
+ */
+import { readFile } from "node:fs/promises";
+import type { KubeClient } from "../kube/client.ts";
+import { type Clock, systemClock } from "../kube/clock.ts";
+import { isKubeError } from "../kube/errors.ts";
+import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
+import { createReflector } from "../kube/reflector.ts";
+import { bundle, type Certificates, renewed } from "./certificates.ts";
+import { admissionErrors } from "./errors.ts";
+import type { ServedCertificate } from "./server.ts";
+
+export interface Trusted extends ServedCertificate {
+  /** PEM: what `caBundle` has to hold. */
+  readonly authorities: string;
+}
+
+export interface CertificateSource {
+  /** Resolves with the first one; `changed` is called for each that follows. */
+  start(changed: (trusted: Trusted) => void): Promise<Trusted>;
+  stop(): Promise<void>;
+}
+
+const secretName = "atc-tls";
+const secretType: ResourceType = {
+  group: "",
+  version: "v1",
+  apiVersion: "v1",
+  kind: "Secret",
+  plural: "secrets",
+  namespaced: true,
+};
+const fieldManager = "yoke.cd/atc";
+const lookMs = 3600_000;
+
+export interface SecretSourceOptions {
+  /** Writes also while this replica does not lead: it has to serve before, and never overwrites what it has not read. */
+  readonly client: KubeClient;
+  readonly namespace: string;
+  /** DNS names and IP addresses of the server. */
+  readonly names: readonly string[];
+  readonly clock?: Clock;
+  readonly onError: (error: unknown) => void;
+}
+
+export function secretSource(options: SecretSourceOptions): CertificateSource {
+  const { client, namespace, names, onError, clock = systemClock } = options;
+  let held: { trusted: Trusted; resourceVersion: string } | undefined;
+  let changed: (trusted: Trusted) => void = () => undefined;
+  let cancel = (): void => undefined;
+  let running: Promise<void> | undefined;
+  let again = false;
+
+  const look = async (): Promise<void> => {
+    const secret = await keep({ client, namespace, names, now: clock.now() });
+    const certificates = certificatesOf(secret);
+    if (certificates === undefined) return;
+    const trusted = trustedOf(certificates);
+    const same = held !== undefined && isSame(held.trusted, trusted);
+    held = { trusted, resourceVersion: secret.metadata.resourceVersion ?? "" };
+    if (!same) changed(trusted);
+  };
+  /** One look at a time; what happens meanwhile is looked at once more. */
+  const lookSoon = (): void => {
+    again = running !== undefined;
+    running ??= look()
+      .catch(onError)
+      .finally(() => {
+        running = undefined;
+        if (again) lookSoon();
+      });
+  };
+  const lookLater = (): void => {
+    cancel = clock.schedule(lookMs, () => {
+      lookSoon();
+      lookLater();
+    });
+  };
+  const seen = (secret: KubeObject | undefined): void => {
+    if (secret?.metadata.resourceVersion !== held?.resourceVersion) lookSoon();
+  };
+  const handler = {
+    upsert: seen,
+    listed: (present: ReadonlySet<string>) => {
+      if (present.size === 0) seen(undefined);
+    },
+    delete: () => seen(undefined),
+  };
+  const reflector = createReflector({ client, type: secretType, namespace, name: secretName, handler });
+
+  return {
+    async start(listener) {
+      await look();
+      if (held === undefined) throw admissionErrors.ADMISSION_CERTIFICATE_SECRET({ namespace, name: secretName });
+      changed = listener;
+      reflector.start();
+      lookLater();
+      return held.trusted;
+    },
+    async stop() {
+      cancel();
+      await reflector.stop();
+    },
+  };
+}
+
+function secretRef(namespace: string): ObjectRef {
+  return { apiVersion: "v1", kind: "Secret", namespace, name: secretName };
+}
+
+/** The Secret as it should be now: read, made, or renewed at the resourceVersion that was read. */
+async function keep(of: {
+  client: KubeClient;
+  namespace: string;
+  names: readonly string[];
+  now: number;
+}): Promise<KubeObject> {
+  const { client, namespace, names, now } = of;
+  for (;;) {
+    const present = await client.get(secretRef(namespace));
+    const next = await renewed(present === undefined ? undefined : certificatesOf(present), names, now);
+    if (next === undefined && present !== undefined) return present;
+    if (next === undefined) continue;
+    try {
+      if (present === undefined) return await client.create(secretOf(namespace, next), { fieldManager });
+      const { resourceVersion } = present.metadata;
+      const patch = { metadata: { resourceVersion }, data: dataOf(next) };
+      return await client.patch(secretRef(namespace), patch, { type: "merge", fieldManager });
+    } catch (error) {
+      // Another replica was faster: what it made is as good.
+      if (!isKubeError(error, "KUBE_CONFLICT", "KUBE_ALREADY_EXISTS", "KUBE_NOT_FOUND")) throw error;
+    }
+  }
+}
+
+function secretOf(namespace: string, certificates: Certificates): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: secretName, namespace },
+    type: "kubernetes.io/tls",
+    data: dataOf(certificates),
+  };
+}
+
+function dataOf(certificates: Certificates): Record<string, string> {
+  const { authorityKey, certificate, key } = certificates;
+  const texts = { "ca.crt": bundle(certificates), "ca.key": authorityKey, "tls.crt": certificate, "tls.key": key };
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Buffer.from(text).toString("base64")]));
+}
+
+function certificatesOf(secret: KubeObject): Certificates | undefined {
+  const data = (secret["data"] ?? {}) as Readonly<Record<string, string>>;
+  const text = (name: string) => Buffer.from(data[name] ?? "", "base64").toString("utf8");
+  const authorities = text("ca.crt").match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  const [certificate, key, authorityKey] = [text("tls.crt"), text("tls.key"), text("ca.key")];
+  if (authorities.length === 0 || certificate === "" || key === "") return undefined;
+  return { authorities, authorityKey, certificate, key };
+}
+
+function trustedOf(certificates: Certificates): Trusted {
+  const { certificate, key } = certificates;
+  return { certificate, key, authorities: bundle(certificates) };
+}
+
+function isSame(a: Trusted, b: Trusted): boolean {
+  return a.certificate === b.certificate && a.key === b.key && a.authorities === b.authorities;
+}
+
+export interface FileSourceOptions {
+  readonly authorities: string;
+  readonly certificate: string;
+  readonly key: string;
+  readonly clock?: Clock;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Mounted files change by a symbolic link, which no watch of a file sees; so they are read from time to time. */
+const readMs = 10_000;
+
+/** @throws ADMISSION_CERTIFICATE_FILE from `start` */
+export function fileSource(options: FileSourceOptions): CertificateSource {
+  const { clock = systemClock, onError } = options;
+  let held: Trusted | undefined;
+  let cancel = (): void => undefined;
+  const read = async (): Promise<Trusted> => ({
+    authorities: await textOf(options.authorities),
+    certificate: await textOf(options.certificate),
+    key: await textOf(options.key),
+  });
+  return {
+    async start(changed) {
+      const look = (): void => {
+        cancel = clock.schedule(readMs, () => {
+          read()
+            .then(next => {
+              const same = held !== undefined && isSame(held, next);
+              held = next;
+              if (!same) changed(next);
+            })
+            .catch(onError)
+            .finally(look);
+        });
+      };
+      const first = await read();
+      held = first;
+      look();
+      return first;
+    },
+    async stop() {
+      cancel();
+    },
+  };
+}
+
+async function textOf(path: string): Promise<string> {
+  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw admissionErrors.ADMISSION_CERTIFICATE_FILE({ path, why: cause.code ?? cause.message }, cause);
+  });
+  if (!text.includes("-----BEGIN ")) throw admissionErrors.ADMISSION_CERTIFICATE_FILE({ path, why: "it is no PEM" });
+  return text;
+}

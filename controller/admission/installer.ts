@@ -1,0 +1,157 @@
+/**
+ * Keeps the webhook configurations as they should be: applies them, watches them, and puts back what somebody changes.
+ * Only the leader runs one. Kept by name; nothing else is touched.
+ */
+import type { KubeClient } from "../kube/client.ts";
+import { isKubeError } from "../kube/errors.ts";
+import { compareResourceVersions, type KubeObject, type ObjectRef, type ResourceType } from "../kube/object.ts";
+import { createQueue } from "../kube/queue.ts";
+import { createReflector, nameKey } from "../kube/reflector.ts";
+import { digest, ownedFields } from "../release/fields.ts";
+import { configurationLabel } from "./configurations.ts";
+
+export interface InstallerOptions {
+  readonly client: KubeClient;
+  /** Of this process: which one installed a configuration last. */
+  readonly holder: string;
+  readonly onError: (error: unknown, name: string) => void;
+}
+
+export interface Installer {
+  start(): void;
+  /** From now on; `undefined`: there should be none. Before `start`, it is only noted. */
+  set(name: string, configuration: KubeObject | undefined): void;
+  /** Resolves when all is as it was set, or has failed at least once. */
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+  /** Deletes configurations that nobody but this process has touched since it installed them. */
+  withdraw(names: readonly string[]): Promise<void>;
+}
+
+const configurationType: ResourceType = {
+  group: "admissionregistration.k8s.io",
+  version: "v1",
+  apiVersion: "admissionregistration.k8s.io/v1",
+  kind: "ValidatingWebhookConfiguration",
+  plural: "validatingwebhookconfigurations",
+  namespaced: false,
+};
+const fieldManager = "yoke.cd/atc";
+const holderAnnotation = "atc.yoke.cd/installed-by";
+const labelSelector = Object.entries(configurationLabel)
+  .map(pair => pair.join("="))
+  .join(",");
+
+interface Applied {
+  /** Of what was wanted. */
+  readonly digest: string;
+  /** Fingerprint of the fields that are ours. */
+  readonly fields: string;
+  readonly resourceVersion: string;
+}
+
+export function createInstaller({ client, holder, onError }: InstallerOptions): Installer {
+  const wanted = new Map<string, KubeObject>();
+  /** Names that should be gone. */
+  const unwanted = new Set<string>();
+  const applied = new Map<string, Applied>();
+  let isStarted = false;
+
+  const queue = createQueue({
+    concurrency: 2,
+    baseDelayMs: 500,
+    maxDelayMs: 30_000,
+    process: async name => {
+      await ensure(name).catch((error: unknown) => {
+        onError(error, name);
+        throw error;
+      });
+      return {};
+    },
+  });
+
+  const ensure = async (name: string): Promise<void> => {
+    const configuration = wanted.get(name);
+    if (configuration === undefined) {
+      if (unwanted.has(name)) await client.delete(refOf(name));
+      applied.delete(name);
+      return;
+    }
+    const wantedDigest = digest(JSON.stringify(configuration));
+    if (applied.get(name)?.digest === wantedDigest) return;
+    const { object } = await client.apply(configuration, { fieldManager, force: true });
+    const { resourceVersion = "" } = object.metadata;
+    applied.set(name, { digest: wantedDigest, fields: ownedFields(object, fieldManager), resourceVersion });
+  };
+
+  /** Or not what we have made of it. */
+  const missing = (name: string): void => {
+    if (applied.delete(name)) queue.add(name);
+  };
+  const seen = (object: KubeObject): void => {
+    const { name, resourceVersion = "" } = object.metadata;
+    const known = applied.get(name);
+    if (known === undefined || compareResourceVersions(resourceVersion, known.resourceVersion) <= 0) return;
+    if (ownedFields(object, fieldManager) === known.fields) return;
+    missing(name);
+  };
+  const reflector = createReflector({
+    client,
+    type: configurationType,
+    labelSelector,
+    handler: {
+      upsert: seen,
+      listed: present => {
+        for (const name of [...applied.keys()]) if (!present.has(nameKey({ name }))) missing(name);
+      },
+      delete: ({ metadata }) => missing(metadata.name),
+    },
+  });
+
+  return {
+    start() {
+      isStarted = true;
+      for (const name of new Set([...wanted.keys(), ...unwanted])) queue.add(name);
+      reflector.start();
+    },
+    set(name, configuration) {
+      if (configuration === undefined) {
+        wanted.delete(name);
+        unwanted.add(name);
+      } else {
+        unwanted.delete(name);
+        wanted.set(name, withHolder(configuration, holder));
+      }
+      if (isStarted) queue.add(name);
+    },
+    idle: () => queue.idle(),
+    async stop() {
+      await reflector.stop();
+      await queue.stop();
+    },
+    async withdraw(names) {
+      await Promise.all(names.map(name => withdrawOne(client, holder, name)));
+    },
+  };
+}
+
+/** A successor's configuration has its own holder, and any write of its in between is a conflict. */
+async function withdrawOne(client: KubeClient, holder: string, name: string): Promise<void> {
+  const live = await client.get(refOf(name));
+  if (live?.metadata.annotations?.[holderAnnotation] !== holder) return;
+  const { uid = "", resourceVersion = "" } = live.metadata;
+  await client.delete(refOf(name), { uid, resourceVersion }).catch((error: unknown) => {
+    if (!isKubeError(error, "KUBE_CONFLICT")) throw error;
+  });
+}
+
+function refOf(name: string): ObjectRef {
+  const { apiVersion, kind } = configurationType;
+  return { apiVersion, kind, namespace: "", name };
+}
+
+function withHolder(configuration: KubeObject, holder: string): KubeObject {
+  const { metadata } = configuration;
+  const annotations = { ...metadata.annotations, [holderAnnotation]: holder };
+  return { ...configuration, metadata: { ...metadata, annotations } };
+}

@@ -1,0 +1,26 @@
+/** How the API server reaches the webhooks: through a Service, or through a URL on loopback (embedded cluster). */
+
+export type Reach =
+  | { readonly kind: "service"; readonly namespace: string; readonly name: string; readonly port: number }
+  | { readonly kind: "url"; readonly url: string };
+
+/** `clientConfig` of webhook configurations and of a CRD's conversion. */
+export type ClientConfig = { readonly caBundle: string } & (
+  | { readonly url: string }
+  | { readonly service: { namespace: string; name: string; path: string; port: number } }
+);
+
+/** @param authorities PEM, one certificate or several */
+export function clientConfig(reach: Reach, path: string, authorities: string): ClientConfig {
+  const caBundle = Buffer.from(authorities).toString("base64");
+  if (reach.kind === "url") return { url: `${reach.url.replace(/\/$/, "")}${path}`, caBundle };
+  const { namespace, name, port } = reach;
+  return { service: { namespace, name, path, port }, caBundle };
+}
+
+/** DNS names and IP addresses that the server's certificate must have. */
+export function serverNames(reach: Reach): string[] {
+  if (reach.kind === "url") return [new URL(reach.url).hostname.replace(/^\[|\]$/g, "")];
+  const { namespace, name } = reach;
+  return [`${name}.${namespace}.svc`, `${name}.${namespace}.svc.cluster.local`];
+}

@@ -1,0 +1,135 @@
+import { request } from "node:https";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CodedError } from "../../lib/errors.ts";
+import { bundle, type Certificates, renewed } from "./certificates.ts";
+import { admissionErrors } from "./errors.ts";
+import { type AdmissionServer, startAdmissionServer } from "./server.ts";
+
+let certificates: Certificates;
+let server: AdmissionServer;
+const failures: { path: string; status: number; error: unknown }[] = [];
+let isReady = true;
+let aborted = Promise.withResolvers<void>();
+
+async function newCertificates(): Promise<Certificates> {
+  const made = await renewed(undefined, ["127.0.0.1"], Date.now());
+  if (made === undefined) throw new Error("no certificates");
+  return made;
+}
+
+beforeAll(async () => {
+  certificates = await newCertificates();
+  server = await startAdmissionServer({
+    host: "127.0.0.1",
+    port: 0,
+    certificate: certificates,
+    ready: () => isReady,
+    onFailure: failure => failures.push(failure),
+    routes: [
+      { path: "/echo/", maxBodyMib: 1, handle: async ({ body, rest }) => JSON.stringify({ body, rest }) },
+      {
+        path: "/coded",
+        maxBodyMib: 1,
+        handle: async () => {
+          throw admissionErrors.ADMISSION_REVIEW_INVALID({ what: "AdmissionReview", problem: "it is empty" });
+        },
+      },
+      {
+        path: "/broken",
+        maxBodyMib: 1,
+        handle: async () => {
+          throw new Error("password=hunter2");
+        },
+      },
+      {
+        path: "/slow",
+        maxBodyMib: 1,
+        handle: ({ signal }) => {
+          signal.addEventListener("abort", () => aborted.resolve());
+          return new Promise(() => undefined);
+        },
+      },
+    ],
+  });
+});
+
+afterAll(() => server.close(0));
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+function call(path: string, body?: string | Buffer, ca = bundle(certificates)): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const method = body === undefined ? "GET" : "POST";
+    const sent = request({ host: "127.0.0.1", port: server.port, path, method, ca, agent: false }, response => {
+      text(response).then(answer => resolve({ status: response.statusCode ?? 0, body: answer }), reject);
+    });
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}
+
+describe("the admission server", () => {
+  it("gives a route the body and the rest of the path", async () => {
+    const { status, body } = await call("/echo/backends.example.com?timeout=10s", "question");
+    expect([status, JSON.parse(body)]).toEqual([200, { body: "question", rest: "backends.example.com" }]);
+  });
+
+  it("has nothing but its paths", async () => {
+    expect((await call("/echo/", "x")).status).toBe(404);
+    expect((await call("/echo/x")).status).toBe(405);
+    expect((await call("/validations/external-resources", "x")).status).toBe(404);
+  });
+
+  it("says whether it lives, is ready, and how much memory it has", async () => {
+    expect(await call("/live")).toEqual({ status: 200, body: "" });
+    expect(await call("/ready")).toEqual({ status: 200, body: "" });
+    isReady = false;
+    expect(await call("/ready")).toEqual({ status: 503, body: "" });
+    isReady = true;
+    expect(JSON.parse((await call("/memstats?runGC=1")).body)).toHaveProperty("heapUsed");
+  });
+
+  it("answers 400 for what is no review, 500 for its own faults, and tells nothing of the latter", async () => {
+    const { status, body } = await call("/coded", "x");
+    expect(status).toBe(400);
+    expect(body).toContain("it is empty (ADMISSION_REVIEW_INVALID)");
+    const broken = await call("/broken", "x");
+    expect(broken.status).toBe(500);
+    expect(broken.body).not.toContain("hunter2");
+    expect(failures.at(-1)).toMatchObject({ path: "/broken", status: 500 });
+  });
+
+  it("refuses a body that is too large before it has all of it", async () => {
+    const answer = await call("/echo/x", Buffer.alloc(3 * 2 ** 20)).catch((error: NodeJS.ErrnoException) => error.code);
+    // A client that still sends may meet the closed connection before the answer.
+    expect([413, "EPIPE", "ECONNRESET"]).toContain(typeof answer === "object" ? answer.status : answer);
+    expect(failures.at(-1)?.error).toMatchObject({ code: "ADMISSION_BODY_TOO_LARGE" });
+  });
+
+  it("answers before the API server gives up, and stops what it does", async () => {
+    aborted = Promise.withResolvers();
+    const { status, body } = await call("/slow?timeout=1s", "x");
+    expect(status).toBe(500);
+    expect(body).toContain("longer than 0.5 s");
+    await aborted.promise;
+  });
+
+  it("serves new certificates without a restart", async () => {
+    const next = await newCertificates();
+    await expect(call("/live", undefined, bundle(next))).rejects.toThrow(/certificate/);
+    server.serve(next);
+    expect((await call("/live", undefined, bundle(next))).status).toBe(200);
+    server.serve(certificates);
+    expect((await call("/live")).status).toBe(200);
+  });
+
+  it("says who has the port", async () => {
+    const options = { host: "127.0.0.1", port: server.port, certificate: certificates, routes: [], ready: () => true };
+    const error = await startAdmissionServer(options).catch((thrown: unknown) => thrown);
+    expect(error instanceof CodedError && error.code).toBe("ADMISSION_ADDRESS_IN_USE");
+  });
+});

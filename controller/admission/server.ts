@@ -1,0 +1,208 @@
+/**
+ * The HTTPS server behind the webhooks.
+ *
+ * - `POST` on the paths of `routes`: each gets the body and the rest of the path, and has less time than the API server
+ *   gives us (it says how much in the query), so that it hears an answer rather than a time-out.
+ * - `/live`, `/ready` (empty), `GET /memstats[?runGC=1]`; 404 for all else (contract §9).
+ *
+ * Answers quote no object. New certificates are taken for new connections, while old ones go on.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { CodedError } from "../../lib/errors.ts";
+import { admissionErrors } from "./errors.ts";
+
+export interface ServedCertificate {
+  /** PEM. */
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export interface Call {
+  readonly body: string;
+  /** What follows the route's path; empty for routes that end without a slash. */
+  readonly rest: string;
+  /** Aborts with ADMISSION_TIME_LIMIT shortly before there is no time left. */
+  readonly signal: AbortSignal;
+}
+
+export interface Route {
+  /** Exact, or with a final slash the beginning. */
+  readonly path: string;
+  readonly maxBodyMib: number;
+  /** The JSON text to answer with. Errors become 400 (ADMISSION_REVIEW_INVALID), 413 or 500. */
+  handle(call: Call): Promise<string>;
+}
+
+export interface AdmissionServerOptions {
+  /** Absent: every interface. */
+  readonly host?: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly certificate: ServedCertificate;
+  readonly routes: readonly Route[];
+  readonly ready: () => boolean;
+  /** A call that could not be answered; `status` is what the API server got. */
+  readonly onFailure?: (failure: { path: string; status: number; error: unknown }) => void;
+}
+
+export interface AdmissionServer {
+  readonly port: number;
+  /** From the next connection on. */
+  serve(certificate: ServedCertificate): void;
+  /** Waits for running calls, at most `graceMs`. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Where the API server does not say how long it waits. */
+const defaultLimitMs = 9_000;
+/** For the way back, and for an event loop that is busy. */
+const reserveMs = 500;
+
+/** @throws ADMISSION_ADDRESS_IN_USE, ADMISSION_LISTEN_FAILED */
+export async function startAdmissionServer(options: AdmissionServerOptions): Promise<AdmissionServer> {
+  const secure = ({ certificate, key }: ServedCertificate) => ({
+    cert: certificate,
+    key,
+    minVersion: "TLSv1.2" as const,
+  });
+  const server = createServer(secure(options.certificate), (request, response) => {
+    answer(request, options).then(
+      reply => send(server, request, response, reply),
+      error => {
+        const status = statusOf(error);
+        options.onFailure?.({ path: pathOf(request), status, error });
+        send(server, request, response, { status, body: `${textOf(error)}\n` });
+      },
+    );
+  });
+  await listen(server, options);
+  return {
+    port: (server.address() as AddressInfo).port,
+    serve: certificate => server.setSecureContext(secure(certificate)),
+    close: (graceMs = 10_000) => close(server, graceMs),
+  };
+}
+
+interface Reply {
+  readonly status: number;
+  readonly body: string;
+  readonly type?: string;
+}
+
+const json = "application/json";
+
+async function answer(request: IncomingMessage, { routes, ready }: AdmissionServerOptions): Promise<Reply> {
+  const path = pathOf(request);
+  if (path === "/live") return { status: 200, body: "" };
+  if (path === "/ready") return { status: ready() ? 200 : 503, body: "" };
+  if (path === "/memstats" && request.method === "GET") return { status: 200, body: memory(request), type: json };
+  const route = routes.find(candidate => matches(candidate.path, path));
+  if (route === undefined) return { status: 404, body: "not found\n" };
+  if (request.method !== "POST") return { status: 405, body: "only POST\n" };
+  const limitMs = limitOf(request);
+  const rest = decodeRest(path.slice(route.path.length));
+  const body = await within(limitMs, async signal =>
+    route.handle({ body: await readBody(request, route.maxBodyMib), rest, signal }),
+  );
+  return { status: 200, body, type: json };
+}
+
+function matches(route: string, path: string): boolean {
+  return route.endsWith("/") ? path.startsWith(route) && path.length > route.length : path === route;
+}
+
+function decodeRest(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function pathOf(request: IncomingMessage): string {
+  return request.url?.split("?")[0] ?? "/";
+}
+
+/** The API server calls with `?timeout=10s`. */
+function limitOf(request: IncomingMessage): number {
+  const seconds = /[?&]timeout=(\d{1,3})s(?:&|$)/.exec(request.url ?? "")?.[1];
+  if (seconds === undefined) return defaultLimitMs;
+  return Math.max(Number(seconds) * 1000 - reserveMs, reserveMs);
+}
+
+/** The signal comes a little before the end, for work that would rather give an answer of its own. */
+async function within<Result>(limitMs: number, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  const over = admissionErrors.ADMISSION_TIME_LIMIT({ seconds: limitMs / 1000 });
+  const soon = new AbortController();
+  const end = Promise.withResolvers<never>();
+  const timers = [setTimeout(() => soon.abort(over), limitMs * 0.9), setTimeout(() => end.reject(over), limitMs)];
+  try {
+    return await Promise.race([work(soon.signal), end.promise]);
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+  }
+}
+
+async function readBody(request: IncomingMessage, maxMib: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += (chunk as Buffer).length;
+    if (size > maxMib * 2 ** 20) throw admissionErrors.ADMISSION_BODY_TOO_LARGE({ limitMib: maxMib });
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function memory(request: IncomingMessage): string {
+  if (/[?&]runGC=1(?:&|$)/.test(request.url ?? "")) globalThis.gc?.();
+  return JSON.stringify(process.memoryUsage());
+}
+
+function statusOf(error: unknown): number {
+  if (!(error instanceof CodedError)) return 500;
+  if (error.code === "ADMISSION_REVIEW_INVALID") return 400;
+  return error.code === "ADMISSION_BODY_TOO_LARGE" ? 413 : 500;
+}
+
+/** Only errors that are made for reading are told. */
+function textOf(error: unknown): string {
+  return error instanceof CodedError ? `${error.message} (${error.code})` : "the webhook failed; its log says why";
+}
+
+function send(server: Server, request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+  response.writeHead(reply.status, {
+    // A body that was not read to its end, and a server that is closing, both end the connection.
+    ...(server.listening && request.complete ? {} : { connection: "close" }),
+    "content-type": reply.type ?? "text/plain; charset=utf-8",
+    "content-length": Buffer.byteLength(reply.body),
+  });
+  response.end(request.method === "HEAD" ? undefined : reply.body);
+}
+
+function listen(server: Server, { host, port }: AdmissionServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const why = cause.code ?? cause.message;
+      reject(
+        cause.code === "EADDRINUSE"
+          ? admissionErrors.ADMISSION_ADDRESS_IN_USE({ port }, cause)
+          : admissionErrors.ADMISSION_LISTEN_FAILED({ port, why }, cause),
+      );
+    });
+    server.listen({ port, ...(host === undefined ? {} : { host }) }, resolve);
+  });
+}
+
+function close(server: Server, graceMs: number): Promise<void> {
+  return new Promise(resolve => {
+    const force = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(force);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
