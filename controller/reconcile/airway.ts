@@ -283,5 +283,5 @@ async function tell(context: AirwayContext, airway: KubeObject, ready: Ready): P
   if (newest.metadata.uid !== airway.metadata.uid) return;
   const { generation } = airway.metadata;
   const metadata = { ...newest.metadata, ...(generation === undefined ? {} : { generation }) };
-  await writeStatus(context, { ...newest, metadata }, ready);
+  await writeStatus(context, { ...newest, metadata }, { ready });
 }

@@ -7,8 +7,8 @@ export const reconcileErrors = defineErrors({
     todo: "Give one of the two releases another object name, or delete the object's present owner.",
   },
   RELEASE_OWN_DEFINITION: {
-    message: (f: { object: string }) => `${f.object} defines the instance that renders it`,
-    todo: "Leave it out: it would belong to the instance, and be deleted with it.",
+    message: (f: { object: string }) => `${f.object} defines what renders it, or is that itself`,
+    todo: "Leave it out: it would belong to its own release, and be deleted with it.",
   },
   RELEASE_UNKNOWN_KIND: {
     message: (f: { object: string }) => `${f.object}: the API server does not serve this kind`,

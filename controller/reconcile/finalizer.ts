@@ -6,7 +6,7 @@ import type { Context, ReleaseState } from "./context.ts";
 import { describe } from "./explain.ts";
 import { type Owner, refOfOwner } from "./owner.ts";
 import { removeLeaving } from "./removal.ts";
-import { tell } from "./tell.ts";
+import { tellProblem } from "./tell.ts";
 
 export const releaseFinalizer = "yoke.cd/mayday.flight";
 
@@ -45,7 +45,8 @@ export async function endRelease(
   const pending = await removeLeaving({ ...access, metrics: context.metrics }, removal);
   if (pending.length > 0) {
     const message = `waiting for ${pending.map(describe).join(", ")} to be gone`;
-    await tell(context, owner, object, { status: "False", reason: "Terminating", message }, state.record);
+    const ready = { status: "False", reason: "Terminating", message } as const;
+    await tellProblem(context, owner, object, state, { ready, stated: "nothing" });
     return "waiting";
   }
   const rest = finalizers.filter(finalizer => finalizer !== releaseFinalizer);

@@ -20,10 +20,10 @@ import { adopt, endRelease } from "./finalizer.ts";
 import { currentInputs, finishedInputs } from "./inputs.ts";
 import { isSame, type Owner } from "./owner.ts";
 import type { ReleaseSpec } from "./releaseSpec.ts";
-import { type Rendered, redacted, render } from "./render.ts";
+import { FlightExit, type Rendered, redacted, render } from "./render.ts";
 import { forgetRelease, restoreRelease } from "./restore.ts";
 import type { Ready } from "./status.ts";
-import { readyFrom, tell, tellFailure } from "./tell.ts";
+import { readyFrom, tell, tellFailure, tellProblem } from "./tell.ts";
 
 /** When to look again without an event; undefined: never. */
 export interface NextLook {
@@ -61,7 +61,8 @@ export async function reconcileRelease(context: Context, owner: Owner): Promise<
     return await look({ context, owner, state, spec, input, draft }, object);
   } catch (error) {
     context.metrics.renders.inc({ airway: owner.airway, result: "failed" });
-    await tellFailure(context, owner, object, state, { error, reason: "Error", action: "Render" });
+    const stated = error instanceof FlightExit ? error.stated : undefined;
+    await tellFailure(context, owner, object, state, { error, reason: "Error", action: "Render", stated });
     throw error;
   }
 }
@@ -83,13 +84,8 @@ async function tellUnloaded(
   state: ReleaseState,
 ): Promise<NextLook> {
   const { message, code } = reconcileErrors.FLIGHT_NOT_LOADED({ airway: owner.airway });
-  await tell(
-    context,
-    owner,
-    object,
-    { status: "False", reason: "Error", message: `${message} (${code})` },
-    state.record,
-  );
+  const ready = { status: "False", reason: "Error", message: `${message} (${code})` } as const;
+  await tellProblem(context, owner, object, state, { ready, stated: "nothing" });
   return {};
 }
 
@@ -99,7 +95,7 @@ async function look(run: Run, object: KubeObject): Promise<NextLook> {
     context.metrics.renders.inc({ airway: owner.airway, result: "skipped" });
     // A cause that changed no input caused nothing.
     context.causes.forget(owner.key);
-    await tell(context, owner, object, readyFrom(owner.access, state.record), state.record);
+    await tell(context, owner, object, state, { ready: readyFrom(owner.access, state.record), stated: "as before" });
     return nextLook(run);
   }
   // The place to hold a render back (pace): from here on it costs.
@@ -127,7 +123,15 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   const renderedAt = new Date(context.now()).toISOString();
   const result = await applyRelease(
     { ...access, metrics: context.metrics },
-    { key, name, spec, rendered, draft, state, recordIntent: inventory => recordIntent(run, object, inventory) },
+    {
+      key,
+      name,
+      spec,
+      rendered,
+      draft,
+      state,
+      recordIntent: inventory => recordIntent(run, object, rendered, inventory),
+    },
   ).catch(error => {
     // The API server quotes what it refuses, and a flight may have put a secret there.
     throw redacted(error, rendered.redact);
@@ -137,21 +141,24 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   observePatches(run, causes, result.changes);
   if (result.outcome === "complete") for (const orphan of access.index.commit(draft)) access.tracker.untrack(orphan);
   const settled = result.outcome === "complete" && !rendered.unknownKinds;
-  state.inputs = settled ? finishedInputs({ spec, input, state }, result.seen, draft) : "";
+  const inputs = settled ? finishedInputs({ spec, input, state }, result.seen, draft) : "";
   state.lastRun = context.now();
   state.record = {
     flight: `sha256:${spec.module.digest}`,
-    inputs: state.inputs,
+    inputs,
     lookups: rendered.lookups,
     inventory: result.inventory,
     lastRoll: rollOf(context, renderedAt, causes, result.changes) ?? state.record.lastRoll,
+    stated: state.record.stated,
   };
   announce(run, object, causes, result);
   const ready: Ready =
     result.outcome === "complete"
       ? readyFrom(access, state.record)
       : { status: "False", reason: "InProgress", message: result.message };
-  await tell(context, owner, object, ready, state.record);
+  await tell(context, owner, object, state, { ready, stated: rendered.stated ?? "nothing" });
+  // Not before: a status that was not written is rendered again, because only the flight knows its part of it.
+  state.inputs = inputs;
   // The place for what follows a complete run behind the roll (history).
   return looksAfter(spec, rendered, result);
 }
@@ -171,17 +178,16 @@ const staleRetryMs = 500;
 const unknownKindRetryMs = 10_000;
 const servedRetryMs = 100;
 
-async function recordIntent(
+function recordIntent(
   { state, context, owner }: Run,
   object: KubeObject,
+  { stated }: Rendered,
   inventory: readonly InventoryEntry[],
 ): Promise<boolean> {
   const record = { ...state.record, inputs: "", inventory };
   const message = `applying ${inventory.length} ${inventory.length === 1 ? "object" : "objects"}`;
-  const written = await tell(context, owner, object, { status: "False", reason: "InProgress", message }, record);
-  // Not before: what is remembered here counts as recorded.
-  if (written) state.record = record;
-  return written;
+  const ready = { status: "False", reason: "InProgress", message } as const;
+  return tell(context, owner, object, state, { ready, stated: stated ?? "nothing", record });
 }
 
 function isDue({ spec, state, context }: Run): boolean {

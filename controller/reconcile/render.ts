@@ -9,6 +9,7 @@ import type { Sandbox } from "../flight/sandbox.ts";
 import { groupKind, type KubeObject, type ObjectRef, type ResourceType, refOf } from "../kube/object.ts";
 import { normalise } from "../release/normalise.ts";
 import { parseOutput } from "../release/output.ts";
+import { type OwnerStatus, statedStatus } from "../release/ownerStatus.ts";
 import type { Access } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { describe } from "./explain.ts";
@@ -26,6 +27,8 @@ export interface RenderInput {
 
 export interface Rendered {
   readonly stages: KubeObject[][];
+  /** What the flight says of its instance; undefined when it does not. */
+  readonly stated: OwnerStatus | undefined;
   /** See `RenderLookups.seen`. */
   readonly seen: ReadonlyMap<string, string>;
   readonly lookups: readonly ObjectRef[];
@@ -37,12 +40,24 @@ export interface Rendered {
   redact(text: string): string;
 }
 
+/** A flight that ended with a code other than 0. What it says of its instance counts all the same (contract §4.5). */
+export class FlightExit extends CodedError {
+  readonly stated: OwnerStatus | undefined;
+
+  constructor({ code, message, todo }: CodedError, stated: OwnerStatus | undefined) {
+    super(code, message, todo);
+    this.stated = stated;
+  }
+}
+
+/** @throws FlightExit, RELEASE_…, FLIGHT_…; what looked-up Secrets hold is taken out of the message */
 export async function render(
   context: Access & { readonly sandbox: Sandbox },
-  { type, name, spec, object }: RenderInput,
+  input: RenderInput,
   draft?: Draft,
 ): Promise<Rendered> {
-  const { clusterAccess, matchers, module, timeoutMs, maxMemoryMib, crossNamespace } = spec;
+  const { type, name, spec, object } = input;
+  const { clusterAccess, matchers, module, timeoutMs, maxMemoryMib } = spec;
   const policy = { clusterAccess, matchers, owner: name.owner };
   const lookups = new RenderLookups(context, policy, reactsToLookups(spec) ? draft : undefined);
   const redact = (text: string) => lookups.redact(text);
@@ -60,18 +75,34 @@ export async function render(
       restMapping: request => lookups.restMapping(request),
     });
     if (lookups.failure !== undefined) throw lookups.failure;
-    if (result.exitCode !== 0) throw reconcileErrors.FLIGHT_EXIT({ exitCode: result.exitCode, stderr: result.stderr });
-    const output = parseOutput(result.stdout);
-    const scopes = await scopesOf(context, output);
-    const { release, namespace } = name;
-    const identity = { owner: object, ownerKind: spec.ownerKind, release, namespace, crossNamespace };
-    const { stages } = normalise(output, identity, (apiVersion, kind) => scopes.get(`${apiVersion}|${kind}`));
-    refuseOwnDefinition(type, stages);
+    const { exitCode, stdout, stderr, milliseconds } = result;
+    if (exitCode !== 0) {
+      const error = reconcileErrors.FLIGHT_EXIT({ exitCode, stderr: redact(stderr) });
+      // A flight that gave up may have printed anything.
+      const output = await release(context, input, stdout).catch(() => undefined);
+      throw new FlightExit(error, output?.stated);
+    }
     const { seen, refs, unknownKinds } = lookups;
-    return { stages, seen, lookups: refs, unknownKinds, milliseconds: result.milliseconds, redact };
+    const output = await release(context, input, stdout);
+    return { ...output, seen, lookups: refs, unknownKinds, milliseconds, redact };
   } catch (error) {
     throw lookups.failure ?? redacted(error, redact);
   }
+}
+
+async function release(
+  context: Pick<Access, "client">,
+  { type, name: { release, namespace }, spec: { ownerKind, crossNamespace }, object }: RenderInput,
+  stdout: string,
+): Promise<Pick<Rendered, "stages" | "stated">> {
+  const output = parseOutput(stdout);
+  const scopes = await scopesOf(context, output);
+  const of = { owner: object, ownerKind, release, namespace, crossNamespace };
+  const { stages, identity } = normalise(output, of, (apiVersion, kind) => scopes.get(`${apiVersion}|${kind}`));
+  refuseOwnDefinition(type, stages);
+  if (identity === undefined) return { stages, stated: undefined };
+  if (ownerKind === "flight") throw reconcileErrors.RELEASE_OWN_DEFINITION({ object: describe(refOf(identity)) });
+  return { stages, stated: statedStatus(identity) };
 }
 
 const definitions = ["Airway.yoke.cd", "CustomResourceDefinition.apiextensions.k8s.io"];
@@ -100,7 +131,7 @@ async function scopesOf(
 
 /** The same error without the values of Secrets that its message quotes; without its cause, too. */
 export function redacted(error: unknown, redact: (text: string) => string): unknown {
-  if (!(error instanceof CodedError)) return error;
+  if (!(error instanceof CodedError) || error instanceof FlightExit) return error;
   const message = redact(error.message);
   return message === error.message ? error : new CodedError(error.code, message, error.todo);
 }

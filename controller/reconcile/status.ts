@@ -1,6 +1,6 @@
 /**
- * The Ready condition and the release record of an Airway or instance: one server-side apply on `/status`, and none
- * when nothing would change.
+ * The status of an Airway or of the owner of a release: the Ready condition, the record, and what the flight says. One
+ * server-side apply on `/status`, and none when nothing would change.
  *
  * Server-side apply merges conditions by their type, so conditions of others stay and there is nothing to conflict with
  * (yoke writes full PUTs and retries; contract §1.3).
@@ -8,6 +8,7 @@
 
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
+import { noStatus, type OwnerStatus, type StatedCondition } from "../release/ownerStatus.ts";
 import type { ReleaseRecord } from "../release/record.ts";
 import { writeRecord } from "../release/record.ts";
 import type { Context } from "./context.ts";
@@ -20,11 +21,14 @@ export interface Ready {
   readonly message: string;
 }
 
-interface Condition extends Ready {
-  readonly type: "Ready";
-  readonly observedGeneration: number;
-  readonly lastTransitionTime: string;
+export interface Telling {
+  readonly ready: Ready;
+  readonly record?: ReleaseRecord;
+  /** What stands beside the controller's own. A Ready condition in it stands in place of `ready`. */
+  readonly beside?: OwnerStatus;
 }
+
+type Condition = Required<StatedCondition>;
 
 /** A condition's message is bounded by the API conventions to 32768 characters; this much a person reads. */
 const longestMessage = 4000;
@@ -36,28 +40,19 @@ const longestMessage = 4000;
 export async function writeStatus(
   context: Pick<Context, "client" | "now">,
   object: KubeObject,
-  ready: Ready,
-  record?: ReleaseRecord,
+  { ready, record, beside = noStatus }: Telling,
 ): Promise<KubeObject | undefined> {
-  const wanted = { ...ready, message: ready.message.slice(0, longestMessage) };
-  const status = object["status"] as { conditions?: Condition[]; atc?: unknown } | undefined;
-  const present = status?.conditions?.find(condition => condition.type === "Ready");
-  const observedGeneration = object.metadata.generation ?? 0;
-  const atc = record === undefined ? undefined : writeRecord(record);
-  if (present !== undefined && same(present, wanted, observedGeneration) && sameRecord(status?.atc, atc)) return object;
-  const lastTransitionTime =
-    present?.status === wanted.status && present.lastTransitionTime !== undefined
-      ? present.lastTransitionTime
-      : new Date(context.now()).toISOString().replace(/\.\d+Z$/, "Z");
-  const condition: Condition = { type: "Ready", ...wanted, observedGeneration, lastTransitionTime };
+  const present = (object["status"] ?? {}) as Record<string, unknown>;
+  const stated = beside.conditions.some(({ type }) => type === "Ready")
+    ? beside.conditions
+    : [...beside.conditions, { type: "Ready", ...ready, message: ready.message.slice(0, longestMessage) }];
+  const conditions = completed(stated, object, new Date(context.now()));
+  const atc = record === undefined ? {} : { atc: writeRecord(record) };
+  const status = { ...beside.fields, conditions, ...atc };
+  if (holds(present, status)) return object;
   const { name, namespace, uid } = object.metadata;
   const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) };
-  const body: KubeObject = {
-    apiVersion: object.apiVersion,
-    kind: object.kind,
-    metadata,
-    status: { conditions: [condition], ...(atc === undefined ? {} : { atc }) },
-  };
+  const body: KubeObject = { apiVersion: object.apiVersion, kind: object.kind, metadata, status };
   try {
     const options = { fieldManager: statusManager, force: true, subresource: "status" } as const;
     return (await context.client.apply(body, options)).object;
@@ -67,29 +62,52 @@ export async function writeStatus(
   }
 }
 
-function same(present: Condition, wanted: Ready, observedGeneration: number): boolean {
+/** The transition is that of `status` alone, as the API conventions have it. */
+function completed(stated: readonly StatedCondition[], object: KubeObject, now: Date): Condition[] {
+  const { conditions: present = [] } = (object["status"] ?? {}) as { conditions?: Condition[] };
+  return stated.map(condition => {
+    const former = present.find(({ type }) => type === condition.type);
+    const moved = former?.status !== condition.status || former.lastTransitionTime === undefined;
+    const lastTransitionTime = moved ? now.toISOString().replace(/\.\d+Z$/, "Z") : former.lastTransitionTime;
+    return { observedGeneration: object.metadata.generation ?? 0, lastTransitionTime, ...condition };
+  });
+}
+
+/** Conditions of others do not matter, and no field that is in the present status alone. */
+function holds(
+  present: Record<string, unknown>,
+  wanted: { conditions: Condition[] } & Record<string, unknown>,
+): boolean {
+  const { conditions, ...fields } = wanted;
+  const formerly = (present["conditions"] ?? []) as Condition[];
   return (
-    present.status === wanted.status &&
-    present.reason === wanted.reason &&
-    present.message === wanted.message &&
-    present.observedGeneration === observedGeneration
+    Object.entries(fields).every(([field, value]) => same(field, present[field], value)) &&
+    conditions.every(condition =>
+      same(
+        "",
+        formerly.find(({ type }) => type === condition.type),
+        condition,
+      ),
+    )
   );
 }
 
 /**
- * The digest of the inputs is left out of the comparison: a run whose inputs differ and whose result does not is no
- * reason for a write. After a restart such an instance is rendered once more, which is harmless.
+ * The digest of the inputs is left out of the comparison of records: a run whose inputs differ and whose result does
+ * not is no reason for a write. After a restart such an instance is rendered once more, which is harmless.
  */
-function sameRecord(present: unknown, wanted: Record<string, unknown> | undefined): boolean {
-  if (wanted === undefined) return true;
-  return canonical(present) === canonical(wanted);
+function same(field: string, present: unknown, wanted: unknown): boolean {
+  const left = field === "atc" ? ["inputs"] : [];
+  return canonical(present, left) === canonical(wanted, left);
 }
 
 /** The API server keeps no order of fields. */
-function canonical(record: unknown): string {
-  return JSON.stringify(record, (key, value: unknown) => {
-    if (key === "inputs") return undefined;
-    if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
-    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
-  });
+function canonical(value: unknown, left: readonly string[]): string {
+  return (
+    JSON.stringify(value, (key, inner: unknown) => {
+      if (left.includes(key)) return undefined;
+      if (inner === null || typeof inner !== "object" || Array.isArray(inner)) return inner;
+      return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
+    }) ?? ""
+  );
 }

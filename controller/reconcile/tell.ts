@@ -4,28 +4,62 @@ import { CodedError } from "../../lib/errors.ts";
 import { trackedKey } from "../dynamic/tracker.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
+import { namesOf, type OwnerStatus, type StatusNames, statusUnder, withoutReady } from "../release/ownerStatus.ts";
 import type { ReleaseRecord } from "../release/record.ts";
 import type { Access, Context, ReleaseState } from "./context.ts";
 import { describe } from "./explain.ts";
 import { isSame, type Owner } from "./owner.ts";
 import { type Ready, writeStatus } from "./status.ts";
 
-/** False when the owner is gone, or another one has its name. */
+/**
+ * What the flight says of its instance (contract §4.5): what it returned in this run; `nothing` in this run, so that
+ * its former words stay but for Ready; or, where nothing was rendered, `as before`.
+ */
+export type Stated = OwnerStatus | "nothing" | "as before";
+
+export interface News {
+  readonly ready: Ready;
+  readonly stated: Stated;
+  /** Default: the one of the state. */
+  readonly record?: ReleaseRecord;
+}
+
+/** False when the owner is gone, or another one has its name; else the state has the record that is written now. */
 export async function tell(
   context: Context,
   owner: Owner,
   object: KubeObject,
-  ready: Ready,
-  record: ReleaseRecord,
+  state: ReleaseState,
+  news: News,
 ): Promise<boolean> {
   // The newest state decides what would change; the generation that was reconciled is the given one's.
   const newest = owner.object() ?? object;
   if (!isSame(newest, object)) return false;
   const { generation } = object.metadata;
   const metadata = { ...newest.metadata, ...(generation === undefined ? {} : { generation }) };
-  const written = await writeStatus(context, { ...newest, metadata }, ready, record);
-  if (written !== undefined) owner.observe(written);
-  return written !== undefined;
+  // Words about an older generation are not spread.
+  const moved = typeof news.stated === "object" && newest.metadata.generation !== generation;
+  const beside = besideOf(newest, state.record.stated, moved ? "nothing" : news.stated);
+  const record = { ...(news.record ?? state.record), stated: namesOf(beside) };
+  const written = await writeStatus(context, { ...newest, metadata }, { ready: news.ready, record, beside });
+  if (written === undefined) return false;
+  // Not before: what is remembered here counts as recorded.
+  state.record = record;
+  owner.observe(written);
+  return true;
+}
+
+function besideOf(newest: KubeObject, names: StatusNames, stated: Stated): OwnerStatus {
+  if (typeof stated === "object") return stated;
+  const before = statusUnder(newest, names);
+  return stated === "nothing" ? withoutReady(before) : before;
+}
+
+export interface Failing {
+  readonly error: unknown;
+  readonly reason: "Error" | "Terminating";
+  readonly action: "Render" | "Delete";
+  readonly stated?: OwnerStatus | undefined;
 }
 
 /** Status and Event; nothing of an API server in trouble, whom a write would not reach. */
@@ -34,12 +68,34 @@ export async function tellFailure(
   owner: Owner,
   object: KubeObject,
   state: ReleaseState,
-  { error, reason, action }: { error: unknown; reason: "Error" | "Terminating"; action: "Render" | "Delete" },
+  { error, reason, action, stated }: Failing,
 ): Promise<void> {
   if (isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED")) return;
   const message = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
   context.events.record(object, { type: "Warning", reason: "Error", action, note: message });
-  await tell(context, owner, object, { status: "False", reason, message }, state.record);
+  const news = { ready: { status: "False", reason, message }, stated: stated ?? "nothing" } as const;
+  try {
+    await tellProblem(context, owner, object, state, news);
+  } catch (refused) {
+    // A schema may ask for a status that only the flight can give; the Event has told.
+    if (!isKubeError(refused, "KUBE_INVALID")) throw refused;
+  }
+}
+
+/** The controller's Ready stands in place of one that the flight stated; the next run must bring that back. */
+export async function tellProblem(
+  context: Context,
+  owner: Owner,
+  object: KubeObject,
+  state: ReleaseState,
+  news: { readonly ready: Ready; readonly stated: OwnerStatus | "nothing" },
+): Promise<void> {
+  if (state.record.stated.conditions.includes("Ready")) {
+    state.inputs = "";
+    state.record = { ...state.record, inputs: "" };
+  }
+  const stated = news.stated === "nothing" ? news.stated : withoutReady(news.stated);
+  await tell(context, owner, object, state, { ready: news.ready, stated });
 }
 
 /** What the watches say of the children; no request is made. */

@@ -9,6 +9,7 @@
 
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
 import { errors } from "./errors.ts";
+import { noNames, type StatusNames } from "./ownerStatus.ts";
 
 /** One object that the release owns, or is about to own. `stage` counts from 0 in the order of creation. */
 export interface InventoryEntry extends ObjectRef {
@@ -32,13 +33,22 @@ export interface ReleaseRecord {
   readonly lookups: readonly ObjectRef[];
   readonly inventory: readonly InventoryEntry[];
   readonly lastRoll: Roll | undefined;
+  /** What of the status is the flight's. */
+  readonly stated: StatusNames;
 }
 
-export const emptyRecord: ReleaseRecord = { flight: "", inputs: "", lookups: [], inventory: [], lastRoll: undefined };
+export const emptyRecord: ReleaseRecord = {
+  flight: "",
+  inputs: "",
+  lookups: [],
+  inventory: [],
+  lastRoll: undefined,
+  stated: noNames,
+};
 
 /** Reads `status.atc`. What is malformed is left out: the record is then rebuilt by the next render. */
-export function readRecord(instance: KubeObject): ReleaseRecord {
-  const stored = child(child(instance, "status"), "atc");
+export function readRecord(owner: KubeObject): ReleaseRecord {
+  const stored = child(child(owner, "status"), "atc");
   const roll = child(stored, "lastRoll");
   return {
     flight: text(stored["flight"]),
@@ -48,17 +58,23 @@ export function readRecord(instance: KubeObject): ReleaseRecord {
       .map(entry => ({ ...readRef(entry), stage: typeof entry["stage"] === "number" ? entry["stage"] : 0 }))
       .filter(hasName),
     lastRoll: text(roll["cause"]) === "" ? undefined : readRoll(roll),
+    stated: {
+      fields: texts(child(stored, "stated")["fields"]),
+      conditions: texts(child(stored, "stated")["conditions"]),
+    },
   };
 }
 
 /** The JSON of `status.atc`; empty namespaces are left out for the reader's sake. */
 export function writeRecord(record: ReleaseRecord): Record<string, unknown> {
+  const { stated } = record;
   return {
     flight: record.flight,
     inputs: record.inputs,
     lookups: record.lookups.map(writeRef),
     inventory: record.inventory.map(entry => ({ ...writeRef(entry), stage: entry.stage })),
     ...(record.lastRoll === undefined ? {} : { lastRoll: record.lastRoll }),
+    ...(stated.fields.length + stated.conditions.length === 0 ? {} : { stated }),
   };
 }
 
@@ -108,6 +124,10 @@ function list(value: unknown): Record<string, unknown>[] {
 
 function text(value: unknown): string {
   return typeof value === "string" ? value : "";
+}
+
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter(entry => typeof entry === "string") : [];
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
