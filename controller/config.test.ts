@@ -26,6 +26,11 @@ test("without any setting the controller runs in a pod", () => {
     kubeContext: undefined,
     metricsAddress: { host: "127.0.0.1", port: 9464 },
     port: 3000,
+    leaderElect: undefined,
+    leaderId: undefined,
+    leaseName: "atc",
+    leaseNamespace: undefined,
+    leaseDurationMs: 15_000,
     logFormat: "json",
     verbose: false,
   });
@@ -36,6 +41,10 @@ test("without any setting the controller runs in a pod", () => {
 describe("each setting", () => {
   const cases: [name: string, flag: string, text: string, key: keyof Config, value: unknown][] = [
     ["KUBE", "--kube", "/Tmp/Kube.yaml", "kube", "/Tmp/Kube.yaml"],
+    ["LEADER_ID", "--leader-id", "atc-0", "leaderId", "atc-0"],
+    ["LEASE_NAME", "--lease-name", "other", "leaseName", "other"],
+    ["LEASE_NAMESPACE", "--lease-namespace", "system", "leaseNamespace", "system"],
+    ["LEASE_DURATION", "--lease-duration", "1m30s", "leaseDurationMs", 90_000],
     ["KUBE_CONTEXT", "--kube-context", "demo", "kubeContext", "demo"],
     ["METRICS_ADDRESS", "--metrics-address", ":9000", "metricsAddress", { host: "0.0.0.0", port: 9000 }],
     ["METRICS_ADDRESS", "--metrics-address", "[::1]:0", "metricsAddress", { host: "::1", port: 0 }],
@@ -134,4 +143,11 @@ describe("help", () => {
       expect(command.text).toContain(`--${name.toLowerCase().replaceAll("_", "-")}`);
     }
   });
+});
+
+test("the election is switched on or off, or left to where the controller runs", () => {
+  expect(config(["--leader-elect"]).leaderElect).toBe(true);
+  expect(config(["--no-leader-elect"], { LEADER_ELECT: "true" }).leaderElect).toBe(false);
+  expect(config([], { LEADER_ELECT: "false" }).leaderElect).toBe(false);
+  expect(failure(["--lease-duration=999ms"]).code).toBe("CONFIG_VALUE_INVALID");
 });

@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { parseDuration } from "./airway/duration.ts";
 import { errors } from "./errors.ts";
 import type { LogFormat } from "./observe/log.ts";
 
@@ -19,6 +20,14 @@ export interface Config {
   readonly concurrency: number;
   /** Threads that run flights. */
   readonly flightWorkers: number;
+  /** Whether replicas share the work; undefined: when this is a pod. */
+  readonly leaderElect: boolean | undefined;
+  /** A name of this replica that no other process has at the same time; undefined: a random one. */
+  readonly leaderId: string | undefined;
+  readonly leaseName: string;
+  /** undefined: that of the pod, or of the kubeconfig's context. */
+  readonly leaseNamespace: string | undefined;
+  readonly leaseDurationMs: number;
   readonly logFormat: LogFormat;
   readonly verbose: boolean;
 }
@@ -90,6 +99,48 @@ function settings() {
       expected: "a whole number from 1 to 256",
       parse: wholeNumber(1, 256),
     } satisfies Setting<number>,
+    LEADER_ELECT: {
+      fallback: undefined,
+      fallbackText: "true in a pod",
+      about: "stand by while another replica leads; needed wherever more than one may run",
+      expected: "true or false",
+      parse: parseFlag,
+    } satisfies Setting<boolean | undefined>,
+    LEADER_ID: {
+      value: "NAME",
+      fallback: undefined,
+      fallbackText: "random",
+      about:
+        "name of this replica, whose next process then leads at once; no two processes may share it, so take the pod's",
+      expected: "a name",
+      parse: nonEmpty,
+    } satisfies Setting<string | undefined>,
+    LEASE_NAME: {
+      value: "NAME",
+      fallback: "atc",
+      about: "Lease that the replicas share",
+      expected: "a name",
+      parse: nonEmpty,
+    } satisfies Setting<string>,
+    LEASE_NAMESPACE: {
+      value: "NAME",
+      fallback: undefined,
+      fallbackText: "the pod's",
+      about: "where that Lease is",
+      expected: "a name",
+      parse: nonEmpty,
+    } satisfies Setting<string | undefined>,
+    LEASE_DURATION: {
+      value: "DURATION",
+      fallback: 15_000,
+      fallbackText: "15s",
+      about: "how long a standby waits for a leader that says nothing",
+      expected: "a duration of at least 1s",
+      parse: text => {
+        const milliseconds = parseDuration(text);
+        return milliseconds !== undefined && milliseconds >= 1_000 ? milliseconds : undefined;
+      },
+    } satisfies Setting<number>,
     LOG_FORMAT: {
       value: "FORMAT",
       fallback: "json",
@@ -134,6 +185,11 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
       port: read("PORT", table.PORT),
       concurrency: read("CONCURRENCY", table.CONCURRENCY),
       flightWorkers: read("FLIGHT_WORKERS", table.FLIGHT_WORKERS),
+      leaderElect: read("LEADER_ELECT", table.LEADER_ELECT),
+      leaderId: read("LEADER_ID", table.LEADER_ID),
+      leaseName: read("LEASE_NAME", table.LEASE_NAME),
+      leaseNamespace: read("LEASE_NAMESPACE", table.LEASE_NAMESPACE),
+      leaseDurationMs: read("LEASE_DURATION", table.LEASE_DURATION),
       logFormat: read("LOG_FORMAT", table.LOG_FORMAT),
       verbose: read("VERBOSE", table.VERBOSE),
     },

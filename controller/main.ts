@@ -1,6 +1,7 @@
 /**
  * The Air Traffic Controller as a process: configuration in, a running controller out.
- * SIGINT and SIGTERM end it after the runs under way; a second one ends it at once.
+ * SIGINT and SIGTERM end it after the runs under way; a second one ends it at once. So does another replica that leads in
+ * its place: a new process stands by without anything to unlearn (docs/decisions/0010-leader-election.md).
  */
 
 import { describeError } from "../lib/errors.ts";
@@ -8,6 +9,7 @@ import { type Config, parseConfig } from "./config.ts";
 import { createSandbox } from "./flight/sandbox.ts";
 import { createClient } from "./kube/client.ts";
 import { loadConfig } from "./kube/config.ts";
+import { openLeadership } from "./leadership.ts";
 import { createEventRecorder } from "./observe/events.ts";
 import { createLogger } from "./observe/log.ts";
 import { createMetrics } from "./observe/metrics.ts";
@@ -16,6 +18,8 @@ import { createController } from "./reconcile/controller.ts";
 import { statusManager } from "./reconcile/status.ts";
 
 const longestStopMs = 20_000;
+/** Exit status of a replica that must start again to stand by; sysexits' EX_TEMPFAIL. */
+const lostLeadership = 75;
 
 async function run(config: Config): Promise<void> {
   const log = createLogger({ format: config.logFormat, verbose: config.verbose });
@@ -24,8 +28,16 @@ async function run(config: Config): Promise<void> {
     ...(config.kube === undefined ? {} : { kubeconfig: config.kube }),
     ...(config.kubeContext === undefined ? {} : { context: config.kubeContext }),
   });
+  const leadership = openLeadership(config, cluster, log);
+  metrics.readLeaderFrom(() => leadership.isLeader());
+  let fencedWrites = 0;
+  const onFenced = () => {
+    fencedWrites++;
+    metrics.fencedWrites.inc();
+  };
   const client = createClient(cluster, {
     userAgent: "atc/0.1",
+    ...(leadership.shared ? { leadership, onFenced } : {}),
     onRequest: ({ method, status }) => metrics.apiRequests.inc({ verb: method, status: String(status) }),
   });
   const sandbox = createSandbox({ workers: config.flightWorkers });
@@ -40,33 +52,51 @@ async function run(config: Config): Promise<void> {
   const server = await startServer({
     ...config.metricsAddress,
     metrics,
-    ready: () => [{ name: "started", ok: started, detail: "the Airways are not known yet" }, ...controller.checks()],
+    ready: () => [
+      { name: "started", ok: started, detail: "the Airways are not known yet" },
+      leadership.check(),
+      ...controller.checks(),
+    ],
   });
   log.info({ server: cluster.server, address: server.address }, "starting");
 
-  const stop = async (signal: string) => {
-    log.info({ signal }, "stopping");
+  let stopping = false;
+  const stop = async () => {
+    stopping = true;
     // An API server that does not answer must not keep the process: what is unfinished is done by the next start.
     setTimeout(() => process.exit(1), longestStopMs).unref();
     await controller.stop();
     await events.flush();
+    await leadership.close();
     await sandbox.close();
     await client.transport.close();
     await server.close();
+    log.info({ fencedWrites }, "ended");
   };
-  let stopping = false;
+  const stopWith = (status: number) =>
+    stop().then(
+      () => process.exit(status),
+      () => process.exit(1),
+    );
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       if (stopping) process.exit(1);
-      stopping = true;
-      stop(signal).then(
-        () => process.exit(0),
-        () => process.exit(1),
-      );
+      log.info({ signal }, "stopping");
+      void stopWith(0);
     });
   }
-  await controller.start();
-  started = true;
+  void leadership.lost.then(holder => {
+    if (stopping) return;
+    log.error({ holder }, "another replica leads; this one ends, to stand by after its next start");
+    void stopWith(lostLeadership);
+  });
+  const lead = async () => {
+    await leadership.elected;
+    if (stopping) return;
+    log.info("leading");
+    await controller.lead();
+  };
+  await Promise.all([lead(), controller.start().then(() => (started = true))]);
 }
 
 try {

@@ -103,7 +103,7 @@ describe("without a kubeconfig", () => {
     writeFileSync(join(account, "namespace"), "atc\n");
     const env = { KUBERNETES_SERVICE_HOST: "fd00::1", KUBERNETES_SERVICE_PORT: "443" };
     const config = loadConfig({ env, serviceAccountDirectory: account });
-    expect(config).toMatchObject({ server: "https://[fd00::1]:443", ca: pem, namespace: "atc" });
+    expect(config).toMatchObject({ server: "https://[fd00::1]:443", ca: pem, namespace: "atc", inCluster: true });
     expect(await config.token?.()).toBe("pod-token");
   });
 

@@ -23,6 +23,8 @@ export interface ClusterConfig {
   namespace: string;
   /** The kubeconfig's name for the user. */
   user?: string;
+  /** This process is a pod of the cluster. */
+  inCluster?: boolean;
 }
 
 export interface ConfigOptions {
@@ -54,6 +56,7 @@ function fromServiceAccount(env: Readonly<Record<string, string | undefined>>, d
     ca: readText(resolve(directory, "ca.crt")),
     token: rotatingToken(tokenPath),
     namespace: readText(resolve(directory, "namespace")).trim(),
+    inCluster: true,
   };
 }
 

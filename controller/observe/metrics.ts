@@ -32,8 +32,11 @@ export interface Metrics {
   readonly watchRestarts: Counter<"reason">;
   readonly apiRequests: Counter<"verb" | "status">;
   readonly events: Counter<"result">;
+  readonly fencedWrites: Counter;
   /** Names the source of the gauges; the last one given counts. */
   readFrom(source: () => Readings): void;
+  /** Names the source of `atc_leader`. */
+  readLeaderFrom(source: () => boolean): void;
   /** The page that Prometheus reads. */
   page(): Promise<string>;
   readonly contentType: string;
@@ -44,6 +47,15 @@ export function createMetrics(): Metrics {
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   let source: (() => Readings) | undefined;
+  let leads = () => false;
+  new Gauge({
+    name: "atc_leader",
+    help: "1 while this replica may write, 0 while it stands by.",
+    registers,
+    collect() {
+      this.set(leads() ? 1 : 0);
+    },
+  });
   defineGauges(registry, () => source?.());
   return {
     renders: new Counter({
@@ -102,8 +114,16 @@ export function createMetrics(): Metrics {
       labelNames: ["result"],
       registers,
     }),
+    fencedWrites: new Counter({
+      name: "atc_fenced_writes_total",
+      help: "Writes that were not sent because this replica does not lead (any more).",
+      registers,
+    }),
     readFrom: next => {
       source = next;
+    },
+    readLeaderFrom: next => {
+      leads = next;
     },
     page: () => registry.metrics(),
     contentType: registry.contentType,

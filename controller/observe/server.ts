@@ -14,6 +14,8 @@ export interface Check {
   readonly ok: boolean;
   /** Shown beside a check that fails, for example the age of the oldest watch. */
   readonly detail?: string;
+  /** Shown beside a check that passes. */
+  readonly note?: string;
 }
 
 export interface ServerOptions {
@@ -76,9 +78,10 @@ function statusOf(checks: readonly Check[]): number {
 
 /** In the API server's own form, `[+]watches ok`. */
 function report(checks: readonly Check[]): string {
-  const lines = checks.map(({ name, ok, detail }) =>
-    ok ? `[+]${name} ok` : `[-]${name} failed${detail ? `: ${detail}` : ""}`,
-  );
+  const lines = checks.map(({ name, ok, detail, note }) => {
+    const more = ok ? note : detail;
+    return `${ok ? `[+]${name} ok` : `[-]${name} failed`}${more ? `: ${more}` : ""}`;
+  });
   return `${[...lines, statusOf(checks) === 200 ? "ready" : "not ready"].join("\n")}\n`;
 }
 

@@ -4,6 +4,8 @@
  * A flight or spec that cannot be used does not stop one that can: the former one keeps working, and the Ready
  * condition tells. Everything an Airway depends on (the ConfigMap of its flight, its CRD) is watched like the
  * dependencies of an instance, so each cure leads here again.
+ *
+ * A replica that stands by goes the same way and writes nothing, so it has flight and instances at hand when it leads.
  */
 
 import { CodedError } from "../../lib/errors.ts";
@@ -42,7 +44,7 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
   if (airway.metadata.deletionTimestamp !== undefined) return terminate(context, airway);
   const draft = context.index.begin(airwayKey(name));
   try {
-    if (!(await adopt(context, airway))) return { requeueAfterMs: conflictRetryMs };
+    if (context.leads() && !(await adopt(context, airway))) return { requeueAfterMs: conflictRetryMs };
     const spec = parseAirway(airway);
     const flight = await loadFlight(context, draft, spec);
     const crd = await applyCrd(context, draft, airway, spec);
@@ -66,7 +68,7 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
     const former = context.airways.get(name)?.serving?.flight;
     const message =
       former === undefined ? problem : `${problem}; instances are still rendered by flight sha256:${former.digest}`;
-    if (!isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED")) {
+    if (context.leads() && !isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER")) {
       await tell(context, airway, { status: "False", reason: "Error", message });
       context.events.record(airway, { type: "Warning", reason: "Error", action: "Load", note: message });
     }
@@ -151,7 +153,7 @@ async function applyCrd(
   }
   const wanted = digest(JSON.stringify(desired));
   const former = context.appliedCrds.get(ref.name);
-  if (live === undefined || former?.digest !== wanted || former.fields !== facts?.fields) {
+  if (context.leads() && (live === undefined || former?.digest !== wanted || former.fields !== facts?.fields)) {
     const applied = await context.tracker.write(trackedKey(ref), airwayKey(ref.name), async () => {
       return (await context.client.apply(desired, { fieldManager, force: false })).object;
     });
@@ -252,6 +254,7 @@ async function terminate(context: AirwayContext, airway: KubeObject): Promise<Ne
   const crd = await watchedObject(context, draft, crdRef(name));
   if (crd !== undefined && isOwned(crd, airway)) {
     await watchInstancesOf(context, draft, airway);
+    if (!context.leads()) return {};
     await tell(context, airway, {
       status: "False",
       reason: "Terminating",
@@ -262,6 +265,7 @@ async function terminate(context: AirwayContext, airway: KubeObject): Promise<Ne
     }
     return {};
   }
+  if (!context.leads()) return {};
   const rest = finalizers.filter(finalizer => finalizer !== airwayFinalizer);
   return (await patchFinalizers(context, airway, rest)) ? {} : { requeueAfterMs: conflictRetryMs };
 }
@@ -278,6 +282,7 @@ async function forgetAirway(context: AirwayContext, name: string): Promise<NextL
 }
 
 async function tell(context: AirwayContext, airway: KubeObject, ready: Ready): Promise<void> {
+  if (!context.leads()) return;
   const newest = context.airwayObjects.get(airway.metadata.name) ?? airway;
   // Another one of the same name: what is told is not about it.
   if (newest.metadata.uid !== airway.metadata.uid) return;

@@ -43,6 +43,8 @@ export interface Context extends Access {
   readonly causes: CauseBook;
   readonly airways: Map<string, ActiveAirway>;
   readonly states: Map<string, Promise<ReleaseState>>;
+  /** Whether this replica may write; one that stands by only watches. */
+  leads(): boolean;
   /** Milliseconds since the epoch. */
   now(): number;
 }

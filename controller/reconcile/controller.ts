@@ -28,7 +28,7 @@ import { airwayKey, parseKey } from "./keys.ts";
 import type { Owner } from "./owner.ts";
 import type { OwnerChange } from "./ownerStore.ts";
 import { type NextLook, reconcileRelease } from "./release.ts";
-import { forgetRelease, restoreRelease } from "./restore.ts";
+import { followRelease, forgetRelease, restoreRelease } from "./restore.ts";
 import { statusManager } from "./status.ts";
 
 export interface ControllerOptions {
@@ -44,8 +44,16 @@ export interface ControllerOptions {
 }
 
 export interface Controller {
-  /** Installs the Airway CRD and begins to watch; resolves when the Airways are known. */
+  /**
+   * Begins to watch and writes nothing: what a replica does that stands by. Resolves when the Airways are known, for
+   * which somebody has to lead once.
+   */
   start(): Promise<void>;
+  /**
+   * Installs the Airway CRD and lets the loops write. Everything is looked at once; what has not changed since the
+   * former leader's last look costs neither render nor write.
+   */
+  lead(): Promise<void>;
   /** Finishes the runs under way, then closes the watches. */
   stop(): Promise<void>;
   /** For `/readyz`. */
@@ -71,6 +79,8 @@ export function createController(options: ControllerOptions): Controller {
   const causes = new CauseBook();
   const index = new DependencyIndex();
   const stopping = new AbortController();
+  const installed = new AbortController();
+  let leads = false;
 
   const onEnd = (reason: WatchEnd) => metrics.watchRestarts.inc({ reason });
   const openReflector = (type: ResourceType, handler: ReflectorHandler) =>
@@ -103,6 +113,7 @@ export function createController(options: ControllerOptions): Controller {
     states: new Map(),
     airwayObjects: new Map(),
     appliedCrds: new Map(),
+    leads: () => leads,
     now: () => Date.now(),
     openReflector,
     ownerChanged: (key, change, object) => ownerChanged(context, key, change, object),
@@ -132,11 +143,25 @@ export function createController(options: ControllerOptions): Controller {
 
   return {
     async start() {
-      await installAirwayCrd(client, log, stopping.signal);
+      await served(client, AbortSignal.any([installed.signal, stopping.signal]));
       if (stopping.signal.aborted) return;
       airways.start();
       await airways.synced.catch(() => undefined);
       log.info({ airways: context.airwayObjects.size }, "watching airways");
+    },
+    async lead() {
+      await persist(log, stopping.signal, async () => {
+        await client.apply(airwayCrd, { fieldManager: statusManager, force: true, signal: stopping.signal });
+        client.discovery.invalidate(airwayType.apiVersion);
+        installed.abort();
+        await catchUp(context, stopping.signal);
+      });
+      if (stopping.signal.aborted) return;
+      leads = true;
+      for (const name of context.airwayObjects.keys()) queue.add(airwayKey(name), { priority: "high" });
+      for (const { instances } of context.airways.values()) {
+        for (const key of instances.keys()) queue.add(key, { priority: "low" });
+      }
     },
     async stop() {
       stopping.abort(new Error("the controller stops"));
@@ -156,15 +181,35 @@ export function createController(options: ControllerOptions): Controller {
   };
 }
 
+/** Waits until there are Airways to watch, or somebody says so. */
+async function served({ discovery }: KubeClient, signal: AbortSignal): Promise<void> {
+  const { apiVersion, kind } = airwayType;
+  while (!signal.aborted) {
+    const type = await discovery.resolve(apiVersion, kind).catch(() => undefined);
+    if (type !== undefined) return;
+    discovery.invalidate(apiVersion);
+    await sleep(systemClock, 1_000, signal).catch(() => undefined);
+  }
+}
+
+/**
+ * The watches may be behind the former leader's last write, and what it recorded must not be overwritten: a list is as
+ * new as the cluster. The rest may come late, as always.
+ */
+async function catchUp(context: AirwayContext, signal: AbortSignal): Promise<void> {
+  const stores = [...context.airways.values()].map(({ instances }) => instances);
+  for (const store of stores) store.refresh((await context.client.list(store.type, { signal })).items);
+  await Promise.allSettled(context.states.values());
+}
+
 /** An API server that is not there yet is waited for. */
-async function installAirwayCrd(client: KubeClient, log: Logger, signal: AbortSignal): Promise<void> {
+async function persist(log: Logger, signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
   for (let failures = 1; ; failures++) {
     try {
-      await client.apply(airwayCrd, { fieldManager: statusManager, force: true, signal });
-      return client.discovery.invalidate(airwayType.apiVersion);
+      return await attempt();
     } catch (error) {
       if (signal.aborted) return;
-      if (!isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED")) throw error;
+      if (!isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER")) throw error;
       log.warn({ error: describeError(error) }, "waiting for the API server");
       const pause = pauseAfter(failures, { baseMs: 500, maxMs: 5_000, jitter: 0.2 }, Math.random());
       await sleep(systemClock, pause, signal).catch(() => undefined);
@@ -221,6 +266,10 @@ function ownerOf(context: AirwayContext, key: string): Owner | undefined {
 function ownerChanged(context: AirwayContext, key: string, change: OwnerChange, object: KubeObject): void {
   const priority: Priority = change === "added" ? "low" : "high";
   const owner = ownerOf(context, key);
+  if (change === "record") {
+    if (owner !== undefined && !context.leads()) followRelease(context, owner);
+    return;
+  }
   if (change === "added" && owner !== undefined) {
     // Of an object of the same name that is gone.
     context.states.delete(key);
@@ -265,8 +314,8 @@ async function processKey(context: AirwayContext, key: string): Promise<NextLook
   try {
     if (target.type === "airway") return await reconcileAirway(context, target.airway);
     const owner = ownerOf(context, key);
-    if (owner !== undefined) return await reconcileRelease(context, owner);
-    await forgetRelease(context, key);
+    if (owner?.object() === undefined) await forgetRelease(context, key);
+    else if (context.leads()) return await reconcileRelease(context, owner);
     return {};
   } catch (error) {
     const code = error instanceof CodedError ? error.code : "UNKNOWN";

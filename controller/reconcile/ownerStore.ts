@@ -7,8 +7,8 @@ import { compareResourceVersions, type KubeObject, type ResourceType } from "../
 import { nameKey, type Reflector, type ReflectorHandler } from "../kube/reflector.ts";
 import { digest } from "../release/fields.ts";
 
-/** What changed about an owner. `input`: something its flight can see. */
-export type OwnerChange = "added" | "input" | "deleting" | "gone";
+/** What changed about an owner. `input`: something its flight can see; `record`: what a controller remembers of it. */
+export type OwnerChange = "added" | "input" | "record" | "deleting" | "gone";
 
 type Told = (key: string, change: OwnerChange, object: KubeObject) => void;
 
@@ -69,6 +69,11 @@ export class OwnerStore {
     if (this.get(this.#keyOf(object))?.metadata.uid === object.metadata.uid) this.#upsert(object);
   }
 
+  /** Takes in what a list says that is newer than what the watch has told so far. */
+  refresh(objects: readonly KubeObject[]): void {
+    for (const object of objects) this.#upsert(object);
+  }
+
   /** Every state that is told next is newer than what is known. */
   #rewind(): void {
     for (const held of this.#held.values()) {
@@ -114,7 +119,12 @@ function changeOf(held: Held | undefined, object: KubeObject, input: string): Ow
   const { uid, deletionTimestamp } = object.metadata;
   if (held?.object.metadata.uid !== uid) return "added";
   if (deletionTimestamp !== held?.object.metadata.deletionTimestamp) return "deleting";
-  return held?.input === input ? undefined : "input";
+  if (held?.input !== input) return "input";
+  return recordText(held.object) === recordText(object) ? undefined : "record";
+}
+
+function recordText(object: KubeObject): string {
+  return JSON.stringify((object["status"] as { atc?: unknown } | undefined)?.atc ?? null);
 }
 
 /**

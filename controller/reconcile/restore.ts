@@ -1,8 +1,9 @@
 /** The memory of one release: brought back from the record of an earlier process, and let go. */
 
+import type { Draft } from "../dynamic/dependencyIndex.ts";
 import { trackedKey } from "../dynamic/tracker.ts";
 import type { KubeObject } from "../kube/object.ts";
-import { type ReleaseRecord, readRecord } from "../release/record.ts";
+import { emptyRecord, type ReleaseRecord, readRecord } from "../release/record.ts";
 import { type Access, type Context, forgetDependencies, type ReleaseState } from "./context.ts";
 import type { Owner } from "./owner.ts";
 
@@ -15,7 +16,7 @@ export function restoreRelease(
   { key, access }: Pick<Owner, "key" | "access">,
   object: KubeObject,
 ): Promise<ReleaseState> {
-  const present = context.states.get(key) ?? restore(context, access, key, readRecord(object));
+  const present = context.states.get(key) ?? restore(context, access, access.index.begin(key), readRecord(object));
   context.states.set(key, present);
   // Awaited by the owner's run, which tells; a run that never comes needs no answer.
   present.catch(() => {
@@ -24,13 +25,35 @@ export function restoreRelease(
   return present;
 }
 
+/**
+ * For a replica that stands by: takes over what the one that leads has recorded, so that nothing but new events is left
+ * to be learned when this one leads.
+ */
+export function followRelease(context: Pick<Context, "states" | "now" | "causes">, owner: Owner): void {
+  const { key, access } = owner;
+  const former = context.states.get(key);
+  const next = (async () => {
+    await former?.catch(() => undefined);
+    const object = owner.object();
+    const draft = access.index.begin(key);
+    const state = await restore(context, access, draft, object === undefined ? emptyRecord : readRecord(object));
+    for (const orphan of access.index.commit(draft)) access.tracker.untrack(orphan);
+    // What was recorded has had its effect.
+    context.causes.forget(key);
+    return state;
+  })();
+  context.states.set(key, next);
+  next.catch(() => {
+    if (context.states.get(key) === next) context.states.delete(key);
+  });
+}
+
 async function restore(
   { now }: Pick<Context, "now">,
   access: Access,
-  key: string,
+  draft: Draft,
   record: ReleaseRecord,
 ): Promise<ReleaseState> {
-  const draft = access.index.begin(key);
   const watch = async (ref: ReleaseRecord["lookups"][number], role: "lookup" | "child") => {
     const type = await access.client.discovery.resolve(ref.apiVersion, ref.kind);
     if (type === undefined) return;

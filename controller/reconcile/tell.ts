@@ -70,7 +70,7 @@ export async function tellFailure(
   state: ReleaseState,
   { error, reason, action, stated }: Failing,
 ): Promise<void> {
-  if (isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED")) return;
+  if (isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER")) return;
   const message = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
   context.events.record(object, { type: "Warning", reason: "Error", action, note: message });
   const news = { ready: { status: "False", reason, message }, stated: stated ?? "nothing" } as const;

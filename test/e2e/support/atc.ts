@@ -87,6 +87,16 @@ export class Atc {
     await this.#exit;
   }
 
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#process.kill(signal);
+  }
+
+  /** Its exit status, when it has ended. */
+  async ended(): Promise<number | null> {
+    await this.#exit;
+    return this.#process.exitCode;
+  }
+
   #take(line: string): void {
     this.#lines.push(line);
     const address = /"address":"([^"]+)"/.exec(line)?.[1];
