@@ -4,7 +4,7 @@
  * `test static`, `test unit [FILTER…]`, `test e2e [FILTER…]` run one part. `test kind [FILTER…]` runs what needs Docker
  * and kind, and is no part of the whole.
  */
-import { embeddedTools } from "../local/tools/catalog.ts";
+import { embeddedTools, testTools } from "../local/tools/catalog.ts";
 import { ensureTools } from "../local/tools/tools.ts";
 import { errors } from "./errors.ts";
 import { run } from "./main.ts";
@@ -23,7 +23,7 @@ type Part = keyof typeof parts;
 const whole: readonly Part[] = ["static", "unit", "e2e"];
 
 async function runEndToEnd(filters: readonly string[]): Promise<Tally> {
-  await onPath(ensureTools(embeddedTools));
+  await onPath(ensureTools([...embeddedTools, ...testTools]));
   return runVitest("e2e", filters);
 }
 

@@ -27,6 +27,7 @@ export interface ToolRecipe {
 
 const KUBERNETES = "1.34.4";
 const PULUMI = "3.259.0";
+const REGISTRY = "3.1.2";
 
 /** Without these flags the binaries call themselves 0.0.0, and clients refuse them. */
 const kubernetesFlags = [
@@ -105,6 +106,18 @@ export const catalog = {
     cpuSeconds: 165,
   },
 
+  // For the end-to-end tests of modules.
+  registry: {
+    version: REGISTRY,
+    from: "3.0.0",
+    below: "4.0.0",
+    versionArgs: ["--version"],
+    folder: "registry",
+    package: ".",
+    ldflags: `-X github.com/distribution/distribution/v3/version.version=v${REGISTRY}`,
+    cpuSeconds: 79,
+  },
+
   // For the tests of the kind substrate on a machine without an image registry; nobody else builds them.
   kubelet: kubernetes("kubelet", 120),
   kubeadm: kubernetes("kubeadm", 37),
@@ -157,6 +170,9 @@ export const serviceTools = ["vault", "external-secrets"] as const satisfies rea
 
 /** Everything for the embedded substrate, in the order of need. */
 export const embeddedTools = [...clusterTools, "pulumi", ...serviceTools] as const satisfies readonly ToolName[];
+
+/** What the end-to-end tests need beyond that. */
+export const testTools = ["registry"] as const satisfies readonly ToolName[];
 
 /** What the kind tests need on a machine without an image registry: the node image's parts, kind and helm. */
 export const kindTools = [
