@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CodedError } from "../lib/errors.ts";
@@ -31,6 +32,12 @@ test("without any setting the controller runs in a pod", () => {
     leaseName: "atc",
     leaseNamespace: undefined,
     leaseDurationMs: 15_000,
+    cacheFs: tmpdir(),
+    moduleAllowList: [],
+    moduleVerificationKeysPath: undefined,
+    moduleRefreshMs: 300_000,
+    dockerConfigSecretName: undefined,
+    svcNamespace: undefined,
     logFormat: "json",
     verbose: false,
   });
@@ -52,6 +59,25 @@ describe("each setting", () => {
     ["PORT", "--port", "8443", "port", 8443],
     ["CONCURRENCY", "--concurrency", "3", "concurrency", 3],
     ["FLIGHT_WORKERS", "--flight-workers", "1", "flightWorkers", 1],
+    ["CACHE_FS", "--cache-fs", "/var/cache", "cacheFs", "/var/cache"],
+    [
+      "MODULE_ALLOW_LIST",
+      "--module-allow-list",
+      "oci://a/*, https://b/*",
+      "moduleAllowList",
+      ["oci://a/*", "https://b/*"],
+    ],
+    [
+      "MODULE_VERIFICATION_KEYS_PATH",
+      "--module-verification-keys-path",
+      "/k.json",
+      "moduleVerificationKeysPath",
+      "/k.json",
+    ],
+    ["MODULE_REFRESH_INTERVAL", "--module-refresh-interval", "1m30s", "moduleRefreshMs", 90_000],
+    ["MODULE_REFRESH_INTERVAL", "--module-refresh-interval", "0", "moduleRefreshMs", Number.POSITIVE_INFINITY],
+    ["DOCKER_CONFIG_SECRET_NAME", "--docker-config-secret-name", "login", "dockerConfigSecretName", "login"],
+    ["SVC_NAMESPACE", "--svc-namespace", "atc", "svcNamespace", "atc"],
     ["LOG_FORMAT", "--log-format", "text", "logFormat", "text"],
   ];
 

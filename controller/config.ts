@@ -2,7 +2,7 @@
  * The controller's settings: environment variables, each also a flag (lower case, `_` becomes `-`); flags win
  * (contract §9). One table says what there is; `--help` is printed from it.
  */
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { parseArgs } from "node:util";
 import { parseDuration } from "./airway/duration.ts";
 import { errors } from "./errors.ts";
@@ -28,6 +28,18 @@ export interface Config {
   /** undefined: that of the pod, or of the kubeconfig's context. */
   readonly leaseNamespace: string | undefined;
   readonly leaseDurationMs: number;
+  /** Folder of the module cache. */
+  readonly cacheFs: string;
+  /** Patterns of module URLs; empty: all are allowed. */
+  readonly moduleAllowList: readonly string[];
+  /** Path of a JSON array of PEM keys; undefined: modules need no signature. */
+  readonly moduleVerificationKeysPath: string | undefined;
+  /** Infinity: only when an Airway or Flight changes. */
+  readonly moduleRefreshMs: number;
+  /** Secret with registry credentials, in `svcNamespace`. */
+  readonly dockerConfigSecretName: string | undefined;
+  /** Namespace of the controller's own Service and Secrets. */
+  readonly svcNamespace: string | undefined;
   readonly logFormat: LogFormat;
   readonly verbose: boolean;
 }
@@ -141,6 +153,54 @@ function settings() {
         return milliseconds !== undefined && milliseconds >= 1_000 ? milliseconds : undefined;
       },
     } satisfies Setting<number>,
+    CACHE_FS: {
+      value: "PATH",
+      fallback: tmpdir(),
+      fallbackText: "the system's temporary folder",
+      about: "folder in which modules are kept over a restart",
+      expected: "a path",
+      parse: nonEmpty,
+    } satisfies Setting<string>,
+    MODULE_ALLOW_LIST: {
+      value: "PATTERNS",
+      fallback: [],
+      fallbackText: "all are allowed",
+      about: "module URLs that may be used: shell patterns over the whole URL, separated by commas",
+      expected: "a list of patterns; leave it out to allow all modules",
+      parse: parseList,
+    } satisfies Setting<readonly string[]>,
+    MODULE_VERIFICATION_KEYS_PATH: {
+      value: "PATH",
+      fallback: undefined,
+      fallbackText: "none, modules need no signature",
+      about: "JSON file with an array of PEM keys; every module must be signed with one of them",
+      expected: "a path",
+      parse: nonEmpty,
+    } satisfies Setting<string | undefined>,
+    MODULE_REFRESH_INTERVAL: {
+      value: "DURATION",
+      fallback: 5 * 60_000,
+      fallbackText: "5m",
+      about: "how often a module's URL is asked whether it has changed; 0 is never by itself",
+      expected: "a duration such as 5m, at least 1s, or 0",
+      parse: parseInterval,
+    } satisfies Setting<number>,
+    DOCKER_CONFIG_SECRET_NAME: {
+      value: "NAME",
+      fallback: undefined,
+      fallbackText: "none, Docker's own file is used",
+      about: "Secret in SVC_NAMESPACE whose .dockerconfigjson holds the logins of registries",
+      expected: "a name",
+      parse: nonEmpty,
+    } satisfies Setting<string | undefined>,
+    SVC_NAMESPACE: {
+      value: "NAMESPACE",
+      fallback: undefined,
+      fallbackText: "none",
+      about: "namespace that the controller runs in",
+      expected: "a namespace",
+      parse: nonEmpty,
+    } satisfies Setting<string | undefined>,
     LOG_FORMAT: {
       value: "FORMAT",
       fallback: "json",
@@ -190,6 +250,12 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
       leaseName: read("LEASE_NAME", table.LEASE_NAME),
       leaseNamespace: read("LEASE_NAMESPACE", table.LEASE_NAMESPACE),
       leaseDurationMs: read("LEASE_DURATION", table.LEASE_DURATION),
+      cacheFs: read("CACHE_FS", table.CACHE_FS),
+      moduleAllowList: read("MODULE_ALLOW_LIST", table.MODULE_ALLOW_LIST),
+      moduleVerificationKeysPath: read("MODULE_VERIFICATION_KEYS_PATH", table.MODULE_VERIFICATION_KEYS_PATH),
+      moduleRefreshMs: read("MODULE_REFRESH_INTERVAL", table.MODULE_REFRESH_INTERVAL),
+      dockerConfigSecretName: read("DOCKER_CONFIG_SECRET_NAME", table.DOCKER_CONFIG_SECRET_NAME),
+      svcNamespace: read("SVC_NAMESPACE", table.SVC_NAMESPACE),
       logFormat: read("LOG_FORMAT", table.LOG_FORMAT),
       verbose: read("VERBOSE", table.VERBOSE),
     },
@@ -250,6 +316,18 @@ function helpText(table: Table): string {
 
 function nonEmpty(text: string): string | undefined {
   return text === "" ? undefined : text;
+}
+
+/** A list without entries would look like a rule and be none. */
+function parseList(text: string): string[] | undefined {
+  const entries = text.split(",").map(entry => entry.trim());
+  return entries.every(entry => entry !== "") ? entries : undefined;
+}
+
+function parseInterval(text: string): number | undefined {
+  const milliseconds = parseDuration(text);
+  if (milliseconds === 0) return Number.POSITIVE_INFINITY;
+  return milliseconds !== undefined && milliseconds >= 1000 ? milliseconds : undefined;
 }
 
 function wholeNumber(least: number, most: number): (text: string) => number | undefined {

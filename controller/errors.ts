@@ -19,4 +19,12 @@ export const errors = defineErrors({
     message: (f: { flag: string }) => `${f.flag} needs a value`,
     todo: "Write it as --flag=value or --flag value.",
   },
+  CONFIG_SETTING_NEEDED: {
+    message: (f: { setting: string; by: string }) => `${f.by} is set, and needs ${f.setting}`,
+    todo: "Set both, or none; --help says what each setting means.",
+  },
+  CONFIG_FILE_UNREADABLE: {
+    message: (f: { setting: string; path: string }) => `${f.setting}: ${f.path} cannot be read`,
+    todo: "Check that the file exists and that the controller may read it.",
+  },
 });

@@ -10,6 +10,7 @@ import { createSandbox } from "./flight/sandbox.ts";
 import { createClient } from "./kube/client.ts";
 import { loadConfig } from "./kube/config.ts";
 import { openLeadership } from "./leadership.ts";
+import { openModuleStore } from "./moduleStore.ts";
 import { createEventRecorder } from "./observe/events.ts";
 import { createLogger } from "./observe/log.ts";
 import { createMetrics } from "./observe/metrics.ts";
@@ -41,13 +42,14 @@ async function run(config: Config): Promise<void> {
     onRequest: ({ method, status }) => metrics.apiRequests.inc({ verb: method, status: String(status) }),
   });
   const sandbox = createSandbox({ workers: config.flightWorkers });
+  const modules = openModuleStore(config, { client, sandbox, log });
   const events = createEventRecorder({
     create: event => client.create(event, { fieldManager: statusManager }),
     count: result => metrics.events.inc({ result }),
     onError: error => log.warn({ error: describeError(error) }, "an Event was not recorded"),
   });
   const { concurrency } = config;
-  const controller = createController({ client, sandbox, events, metrics, log, concurrency });
+  const controller = createController({ client, sandbox, modules, events, metrics, log, concurrency });
   let started = false;
   const server = await startServer({
     ...config.metricsAddress,
@@ -68,6 +70,7 @@ async function run(config: Config): Promise<void> {
     await controller.stop();
     await events.flush();
     await leadership.close();
+    await modules.close();
     await sandbox.close();
     await client.transport.close();
     await server.close();

@@ -170,7 +170,7 @@ export const airwayCrd: KubeObject = crd({
   plural: "airways",
   scope: "Cluster",
   spec: airwaySpec,
-  status: { conditions: conditionsSchema },
+  status: { conditions: conditionsSchema, atc: anything("What the controller remembers: the flight that serves.") },
   columns: [
     { name: "flight", type: "string", jsonPath: ".spec.wasmUrls.flight" },
     { name: "mode", type: "string", jsonPath: ".spec.mode" },

@@ -2,14 +2,6 @@ import { defineErrors } from "../../lib/errors.ts";
 
 /** What can go wrong when a program is fetched and run. Messages carry the flight's own words, never its input. */
 export const errors = defineErrors({
-  FLIGHT_URL_INVALID: {
-    message: (f: { url: string; why: string }) => `flight URL "${f.url}" is not valid: ${f.why}`,
-    todo: "Write it as configmap://<namespace>/<name>/<key>.",
-  },
-  FLIGHT_URL_UNSUPPORTED: {
-    message: (f: { url: string; scheme: string }) => `flight URL "${f.url}": scheme "${f.scheme}" is not supported yet`,
-    todo: "Put the flight into a ConfigMap and name it as configmap://<namespace>/<name>/<key>.",
-  },
   FLIGHT_BAD_MODULE: {
     message: (f: { why: string }) => `the flight's module cannot be used: ${f.why}`,
     todo: "Build the flight with flights/build.ts, or check that the URL names the module and not another file.",

@@ -65,6 +65,11 @@ export interface Sandbox {
    *   FLIGHT_OUTPUT_TOO_LARGE, FLIGHT_TOO_MANY_LOOKUPS, FLIGHT_CRASHED, FLIGHT_SANDBOX_CLOSED; the signal's reason when aborted
    */
   run(run: FlightRun, signal?: AbortSignal): Promise<FlightResult>;
+  /**
+   * Compiles WebAssembly ahead of its first run. Of JavaScript nothing is known before it runs.
+   * @throws FLIGHT_BAD_MODULE
+   */
+  prepare(module: FlightModule): Promise<void>;
   stats(): SandboxStats;
   /** Ends running flights with FLIGHT_SANDBOX_CLOSED. */
   close(): Promise<void>;
@@ -110,6 +115,10 @@ class Pool implements Sandbox {
     } finally {
       this.#turns.pass(group);
     }
+  }
+
+  async prepare(module: FlightModule): Promise<void> {
+    await this.#programs.of(module, unboundedMib);
   }
 
   stats(): SandboxStats {

@@ -13,13 +13,13 @@ import { instanceCrd } from "../airway/crd.ts";
 import { type AirwaySpec, parseAirway } from "../airway/spec.ts";
 import type { Draft } from "../dynamic/dependencyIndex.ts";
 import { trackedKey } from "../dynamic/tracker.ts";
-import { flightModuleOf, parseModuleUrl } from "../flight/loader.ts";
 import type { FlightModule } from "../flight/sandbox.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
 import type { Reflector, ReflectorHandler } from "../kube/reflector.ts";
 import { digest, fieldManager, ownedFields } from "../release/fields.ts";
 import { type ActiveAirway, airwayReference } from "./activeAirway.ts";
+import { type FlightRecord, flightRecord, loadFlight } from "./airwayFlight.ts";
 import { type Context, forgetDependencies } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { airwayKey, instanceKey } from "./keys.ts";
@@ -46,7 +46,8 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
   try {
     if (context.leads() && !(await adopt(context, airway))) return { requeueAfterMs: conflictRetryMs };
     const spec = parseAirway(airway);
-    const flight = await loadFlight(context, draft, spec);
+    const loaded = await loadFlight(context.modules, airway, spec, ref => watchedObject(context, draft, ref));
+    const flight = loaded.module;
     const crd = await applyCrd(context, draft, airway, spec);
     if (crd === undefined || !(await isServed(context, servedType(crd)))) {
       // One that is being deleted waits for its instances, and they for their loop.
@@ -58,22 +59,35 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
     }
     for (const orphan of context.index.commit(draft)) context.tracker.untrack(orphan);
     await activate(context, airway, crd, spec, flight);
-    const message = `serving ${spec.apiVersion} ${spec.kind} with flight sha256:${flight.digest}`;
-    await tell(context, airway, { status: "True", reason: "Ready", message });
-    return {};
+    const serving = `serving ${spec.apiVersion} ${spec.kind} with flight sha256:${flight.digest}`;
+    const message = loaded.problem === undefined ? serving : `${serving}; ${textOf(loaded.problem)}`;
+    const record = { url: spec.flightUrl, sha256: flight.digest };
+    await tell(context, airway, { status: "True", reason: "Ready", message }, record);
+    if (loaded.problem !== undefined) warn(context, airway, message);
+    return loaded.lookAgainMs === undefined ? {} : { requeueAfterMs: loaded.lookAgainMs };
   } catch (error) {
     // A restart with a spec that is broken now must still finish the deletion of instances.
     await watchInstancesOf(context, draft, airway);
-    const problem = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
+    const problem = textOf(error);
     const former = context.airways.get(name)?.serving?.flight;
     const message =
       former === undefined ? problem : `${problem}; instances are still rendered by flight sha256:${former.digest}`;
     if (context.leads() && !isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER")) {
       await tell(context, airway, { status: "False", reason: "Error", message });
-      context.events.record(airway, { type: "Warning", reason: "Error", action: "Load", note: message });
+      warn(context, airway, message);
     }
+    // Nothing but another URL, or another start of the controller, would make it allowed.
+    if (error instanceof CodedError && error.code === "MODULE_NOT_ALLOWED") return {};
     throw error;
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
+}
+
+function warn({ events, leads }: Context, airway: KubeObject, note: string): void {
+  if (leads()) events.record(airway, { type: "Warning", reason: "Error", action: "Load", note });
 }
 
 /** For a write that met a newer version, whose event may be none that queues a run. */
@@ -97,26 +111,6 @@ async function patchFinalizers(context: AirwayContext, airway: KubeObject, final
     if (isKubeError(error, "KUBE_CONFLICT", "KUBE_NOT_FOUND")) return false;
     throw error;
   }
-}
-
-async function loadFlight(context: AirwayContext, draft: Draft, spec: AirwaySpec): Promise<FlightModule> {
-  const url = parseModuleUrl(spec.flightUrl);
-  const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: url.namespace, name: url.name };
-  const object = await watchedObject(context, draft, ref);
-  const text = entry(object?.["data"], url.key);
-  const base64 = entry(object?.["binaryData"], url.key);
-  if (text === undefined && base64 === undefined) throw reconcileErrors.FLIGHT_MODULE_MISSING({ url: spec.flightUrl });
-  const flight = flightModuleOf(text === undefined ? Buffer.from(base64 ?? "", "base64") : Buffer.from(text));
-  const wanted = spec.flightChecksum;
-  if (wanted !== undefined && wanted !== flight.digest) {
-    throw reconcileErrors.FLIGHT_CHECKSUM({ wanted, got: flight.digest });
-  }
-  return flight;
-}
-
-function entry(map: unknown, key: string): string | undefined {
-  const value = map !== null && typeof map === "object" ? Object.getOwnPropertyDescriptor(map, key)?.value : undefined;
-  return typeof value === "string" ? value : undefined;
 }
 
 /** Watched before read, and a dependency of the Airway from then on. */
@@ -281,12 +275,14 @@ async function forgetAirway(context: AirwayContext, name: string): Promise<NextL
   return {};
 }
 
-async function tell(context: AirwayContext, airway: KubeObject, ready: Ready): Promise<void> {
+/** `record`: of the flight that serves, where it is another one than before. */
+async function tell(context: AirwayContext, airway: KubeObject, ready: Ready, record?: FlightRecord): Promise<void> {
   if (!context.leads()) return;
   const newest = context.airwayObjects.get(airway.metadata.name) ?? airway;
   // Another one of the same name: what is told is not about it.
   if (newest.metadata.uid !== airway.metadata.uid) return;
   const { generation } = airway.metadata;
   const metadata = { ...newest.metadata, ...(generation === undefined ? {} : { generation }) };
-  await writeStatus(context, { ...newest, metadata }, { ready });
+  const flight = record ?? flightRecord(newest);
+  await writeStatus(context, { ...newest, metadata }, { ready, ...(flight && { atc: { flight } }) });
 }

@@ -5,6 +5,7 @@ import type { Tracker } from "../dynamic/tracker.ts";
 import type { Sandbox } from "../flight/sandbox.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { WorkQueue } from "../kube/queue.ts";
+import type { ModuleStore } from "../modules/store.ts";
 import type { EventRecorder } from "../observe/events.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -36,6 +37,7 @@ export interface ReleaseState {
 /** The access is the controller's own. */
 export interface Context extends Access {
   readonly sandbox: Sandbox;
+  readonly modules: ModuleStore;
   readonly queue: WorkQueue;
   readonly events: EventRecorder;
   readonly metrics: Metrics;

@@ -14,6 +14,7 @@ import { isKubeError } from "../kube/errors.ts";
 import { type KubeObject, type ResourceType, refOf } from "../kube/object.ts";
 import { createQueue, type Priority } from "../kube/queue.ts";
 import { createReflector, nameKey, type Reflector, type ReflectorHandler, type WatchEnd } from "../kube/reflector.ts";
+import type { ModuleStore } from "../modules/store.ts";
 import type { EventRecorder } from "../observe/events.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -34,6 +35,7 @@ import { statusManager } from "./status.ts";
 export interface ControllerOptions {
   readonly client: KubeClient;
   readonly sandbox: Sandbox;
+  readonly modules: ModuleStore;
   readonly events: EventRecorder;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -222,8 +224,14 @@ async function persist(log: Logger, signal: AbortSignal, attempt: () => Promise<
  * the end, be it the API server's trouble, a missing right or a kind that is not served, so they are not left for long.
  */
 function longestPause(error: unknown): number {
+  if (isModuleError(error)) return 60_000;
   const untold = isKubeError(error) ? !isKubeError(error, "KUBE_INVALID") : isUnknownKind(error);
   return untold ? 10_000 : 15 * 60_000;
+}
+
+/** What is at a URL changes without an event; a look costs little. */
+function isModuleError(error: unknown): boolean {
+  return error instanceof CodedError && error.code.startsWith("MODULE_");
 }
 
 function isUnknownKind(error: unknown): boolean {

@@ -31,13 +31,4 @@ export const reconcileErrors = defineErrors({
     message: (f: { path: string; at: string }) => `objectPath ${f.path}: ${f.at} is not an object`,
     todo: "Correct spec.objectPath of the Airway.",
   },
-  FLIGHT_MODULE_MISSING: {
-    message: (f: { url: string }) => `there is no flight at ${f.url}`,
-    todo: "Create the ConfigMap and key that the URL names, or correct spec.wasmUrls.flight.",
-  },
-  FLIGHT_CHECKSUM: {
-    message: (f: { wanted: string; got: string }) =>
-      `cannot verify module against expected checksum: wanted "${f.wanted}" but got "${f.got}"`,
-    todo: "Set spec.wasmUrls.flightChecksum to the sha256 of the module, or publish the module that it names.",
-  },
 });

@@ -9,8 +9,6 @@
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
 import { noStatus, type OwnerStatus, type StatedCondition } from "../release/ownerStatus.ts";
-import type { ReleaseRecord } from "../release/record.ts";
-import { writeRecord } from "../release/record.ts";
 import type { Context } from "./context.ts";
 
 export const statusManager = "yoke.cd/atc";
@@ -23,7 +21,8 @@ export interface Ready {
 
 export interface Telling {
   readonly ready: Ready;
-  readonly record?: ReleaseRecord;
+  /** What the controller remembers: of an instance the release record, of an Airway its flight. */
+  readonly atc?: Readonly<Record<string, unknown>>;
   /** What stands beside the controller's own. A Ready condition in it stands in place of `ready`. */
   readonly beside?: OwnerStatus;
 }
@@ -40,15 +39,14 @@ const longestMessage = 4000;
 export async function writeStatus(
   context: Pick<Context, "client" | "now">,
   object: KubeObject,
-  { ready, record, beside = noStatus }: Telling,
+  { ready, atc, beside = noStatus }: Telling,
 ): Promise<KubeObject | undefined> {
   const present = (object["status"] ?? {}) as Record<string, unknown>;
   const stated = beside.conditions.some(({ type }) => type === "Ready")
     ? beside.conditions
     : [...beside.conditions, { type: "Ready", ...ready, message: ready.message.slice(0, longestMessage) }];
   const conditions = completed(stated, object, new Date(context.now()));
-  const atc = record === undefined ? {} : { atc: writeRecord(record) };
-  const status = { ...beside.fields, conditions, ...atc };
+  const status = { ...beside.fields, conditions, ...(atc === undefined ? {} : { atc }) };
   if (holds(present, status)) return object;
   const { name, namespace, uid } = object.metadata;
   const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) };

@@ -5,7 +5,7 @@ import { trackedKey } from "../dynamic/tracker.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
 import { namesOf, type OwnerStatus, type StatusNames, statusUnder, withoutReady } from "../release/ownerStatus.ts";
-import type { ReleaseRecord } from "../release/record.ts";
+import { type ReleaseRecord, writeRecord } from "../release/record.ts";
 import type { Access, Context, ReleaseState } from "./context.ts";
 import { describe } from "./explain.ts";
 import { isSame, type Owner } from "./owner.ts";
@@ -41,7 +41,11 @@ export async function tell(
   const moved = typeof news.stated === "object" && newest.metadata.generation !== generation;
   const beside = besideOf(newest, state.record.stated, moved ? "nothing" : news.stated);
   const record = { ...(news.record ?? state.record), stated: namesOf(beside) };
-  const written = await writeStatus(context, { ...newest, metadata }, { ready: news.ready, record, beside });
+  const written = await writeStatus(
+    context,
+    { ...newest, metadata },
+    { ready: news.ready, atc: writeRecord(record), beside },
+  );
   if (written === undefined) return false;
   // Not before: what is remembered here counts as recorded.
   state.record = record;

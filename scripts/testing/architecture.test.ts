@@ -10,6 +10,8 @@ const forbidden: readonly [file: string, imports: string][] = [
   ["lib/a.ts", "../controller/kube/client.ts"],
   ["controller/kube/a.ts", "../release/facts.ts"],
   ["controller/flight/a.ts", "../kube/client.ts"],
+  ["controller/modules/a.ts", "../kube/client.ts"],
+  ["controller/flight/b.ts", "../modules/store.ts"],
   ["controller/airway/a.ts", "../dynamic/tracker.ts"],
   ["controller/release/a.ts", "../reconcile/apply.ts"],
   ["controller/dynamic/a.ts", "../flight/sandbox.ts"],
@@ -21,6 +23,7 @@ const forbidden: readonly [file: string, imports: string][] = [
   ["infra/a.ts", "../controller/main.ts"],
 ];
 const allowed: readonly [file: string, imports: string][] = [
+  ["controller/modules/b.ts", "../flight/loader.ts"],
   ["controller/release/b.ts", "../kube/object.ts"],
   ["controller/reconcile/c.ts", "../release/facts.ts"],
   ["infra/b.ts", "../local/services.ts"],

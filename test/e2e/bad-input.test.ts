@@ -64,13 +64,13 @@ describe("a bad Airway", () => {
     ],
     [
       "a flight that is not there",
-      /no flight at configmap:\/\/.*\/nowhere\/flight\.js \(FLIGHT_MODULE_MISSING\)/,
+      /no module at configmap:\/\/.*\/nowhere\/flight\.js: .* \(MODULE_MISSING\)/,
       { spec: { wasmUrls: { flight: `configmap://${namespace}/nowhere/flight.js` } } },
     ],
     [
       "a flight behind an unknown scheme",
-      /scheme "oci" is not supported yet \(FLIGHT_URL_UNSUPPORTED\)/,
-      { spec: { wasmUrls: { flight: "oci://registry/flight" } } },
+      /unknown scheme "ftp" \(MODULE_URL_INVALID\)/,
+      { spec: { wasmUrls: { flight: "ftp://example.com/flight.wasm" } } },
     ],
   ])("with %s says so and heals", async (_, says, bad) => {
     await world.applyAirway({ ...request, ...bad });

@@ -7,6 +7,8 @@ const comment = `//# sourceMappingURL=data:application/json;base64,${Buffer.from
 
 test("the map is taken off the end of the code", () => {
   expect(splitSourceMap(`export default 1;\n${comment}\n`)).toEqual({ code: "export default 1;", map });
+  const signature = '//# yoke.schematics:signature={"Fingerprint":"","Signature":""}';
+  expect(splitSourceMap(`export default 1;\n${comment}\n${signature}\n`)).toEqual({ code: "export default 1;", map });
   expect(splitSourceMap("export default 1;")).toEqual({ code: "export default 1;", map: undefined });
 });
 

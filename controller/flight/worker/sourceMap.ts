@@ -1,7 +1,10 @@
 /** Stack traces of a bundle in terms of its sources, where it brings a source map. */
 import { SourceMap, type SourceMapPayload } from "node:module";
 
-const comment = /\n\/\/# sourceMappingURL=data:application\/json;base64,([A-Za-z0-9+/=]+)\s*$/;
+const map = "\\n//# sourceMappingURL=data:application/json;base64,([A-Za-z0-9+/=]+)\\s*";
+/** A signed module ends with its signature (controller/modules/signature.ts). */
+const signature = "(?://# yoke\\.schematics:signature=.*\\s*)?";
+const comment = new RegExp(`${map}${signature}$`);
 
 /** The code without the map that its last line holds, and the map as text. */
 export function splitSourceMap(code: string): { readonly code: string; readonly map: string | undefined } {
