@@ -27,6 +27,16 @@ export default defineConfig({
       },
       {
         test: {
+          name: "conformance",
+          include: ["test/conformance/**/*.test.ts"],
+          globalSetup: ["test/e2e/support/cluster.ts", "test/conformance/support/flights.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: "kind",
           include: ["test/kind/**/*.test.ts"],
           testTimeout: 900_000,

@@ -16,7 +16,7 @@ describe("tallyOf", () => {
   it("counts a file that did not load", () => {
     const files = [
       { status: "failed", assertionResults: [] },
-      { status: "failed", assertionResults: ["one that failed"] },
+      { status: "failed", assertionResults: [{ title: "one that failed", status: "failed" }] },
       { status: "passed", assertionResults: [] },
     ];
     expect(tallyOf(report(4, 1, files), 1)).toEqual({ passed: 4, failed: 2 });

@@ -17,7 +17,14 @@ export const closingLine = ({ passed, failed }: Tally): string => `${passed} pas
 export interface VitestReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly TestReport[] }[];
+}
+
+interface TestReport {
+  readonly title: string;
+  readonly status: string;
+  /** What the test was marked with; see test/conformance/support/scenario.ts. */
+  readonly meta?: { readonly differs?: string };
 }
 
 /**

@@ -38,7 +38,11 @@ const environment = {
   PATH: [join(projectRoot, ".tools", "bin"), process.env["PATH"]].join(delimiter),
 };
 
-export function newSubstrate(subfolder = ""): Substrate {
+/** @param atEnd registers what removes it; a file that shares one passes `afterAll` */
+export function newSubstrate(
+  subfolder = "",
+  atEnd: (remove: () => Promise<void>, timeoutMs: number) => void = onTestFinished,
+): Substrate {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "substrate-")));
   const stateDir = join(root, subfolder);
   const start: Substrate["start"] = (args, { stdin = "", generation } = {}) => {
@@ -62,7 +66,7 @@ export function newSubstrate(subfolder = ""): Substrate {
       stdin: JSON.stringify(declaration),
       ...(generation === undefined ? {} : { generation }),
     }).outcome;
-  onTestFinished(async () => {
+  atEnd(async () => {
     await cli("down", "--all");
     rmSync(root, { recursive: true, force: true });
   }, 60_000);

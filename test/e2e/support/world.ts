@@ -15,13 +15,15 @@ export interface Condition {
 
 export interface AirwayRequest {
   readonly kind: string;
-  /** Source of the flight, published as ConfigMap. */
-  readonly flight: string;
+  /** Source of the flight, published as ConfigMap; without it `spec` has the `wasmUrls`. */
+  readonly flight?: string;
   /** Over the defaults: dynamic mode, cluster access, checksum of the flight, every Secret may be looked up. */
   readonly spec?: Readonly<Record<string, unknown>>;
   readonly schema?: Readonly<Record<string, unknown>>;
   /** Of the template; by default the kind in lower case with an s. */
   readonly plural?: string;
+  /** Over the template's defaults: namespaced, one version v1 with the schema. */
+  readonly template?: Readonly<Record<string, unknown>>;
 }
 
 const anything = {
@@ -35,10 +37,10 @@ export class World {
   readonly group: string;
   readonly #airways = new Set<string>();
 
-  constructor(kubeconfig: string, name: string) {
+  constructor(kubeconfig: string, name: string, group = `${name}.e2e.example.com`) {
     this.client = createClient(loadConfig({ kubeconfig }));
     this.namespace = `e2e-${name}`;
-    this.group = `${name}.e2e.example.com`;
+    this.group = group;
   }
 
   /** Removes what an interrupted run left, which like `close` needs a running controller. */
@@ -53,10 +55,8 @@ export class World {
 
   /** Deletes the file's Airways, for which a controller must run, and its namespace. */
   async close({ keepClient = false } = {}): Promise<void> {
-    for (const name of this.#airways) {
-      await this.delete(this.airwayRef(name));
-      await this.gone(this.airwayRef(name));
-    }
+    await Promise.all([...this.#airways].map(name => this.delete(this.airwayRef(name))));
+    await Promise.all([...this.#airways].map(name => this.gone(this.airwayRef(name))));
     await this.delete(this.ref("v1", "Namespace", this.namespace, ""));
     await this.gone(this.ref("v1", "Namespace", this.namespace, ""));
     if (!keepClient) await this.client.transport.close();
@@ -114,11 +114,12 @@ export class World {
     });
   }
 
-  gone(ref: ObjectRef): Promise<void> {
-    return eventually(`${ref.kind} ${ref.name} is gone`, async () => {
+  gone(ref: ObjectRef, timeoutMs?: number): Promise<void> {
+    const check = async () => {
       const object = await this.client.get(ref).catch(notServed);
       if (object !== undefined) throw new Error(JSON.stringify([object.metadata.finalizers, object["status"]]));
-    });
+    };
+    return eventually(`${ref.kind} ${ref.name} is gone`, check, timeoutMs === undefined ? {} : { timeoutMs });
   }
 
   secret(name: string, value: string): Promise<KubeObject> {
@@ -135,10 +136,10 @@ export class World {
   }
 
   /** Publishes the flight, applies the Airway, and returns its name without waiting for it. */
-  async applyAirway({ kind, flight, spec = {}, schema = anything, plural }: AirwayRequest): Promise<string> {
+  async applyAirway({ kind, flight, spec, schema = anything, plural, template }: AirwayRequest): Promise<string> {
     const usual = `${kind.toLowerCase()}s`;
     const name = `${usual}.${this.group}`;
-    const wasmUrls = await this.publish(`flight-${usual}`, flight);
+    const wasmUrls = flight === undefined ? {} : await this.publish(`flight-${usual}`, flight);
     const version = { name: "v1", served: true, storage: true, schema: { openAPIV3Schema: schema } };
     this.#airways.add(name);
     await this.apply({
@@ -155,6 +156,7 @@ export class World {
           names: { kind, plural: plural ?? usual },
           scope: "Namespaced",
           versions: [version],
+          ...template,
         },
         ...spec,
       },

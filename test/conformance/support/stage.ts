@@ -1,0 +1,149 @@
+/**
+ * Where a file's scenarios play: yoke's API group, the Go flights, a controller of its own with webhooks, and short
+ * words for what the scenarios do. Every scenario that says nothing else is about mode `standard`.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { inject } from "vitest";
+import { isKubeError } from "../../../controller/kube/errors.ts";
+import type { KubeObject, ObjectRef } from "../../../controller/kube/object.ts";
+import { createReflector } from "../../../controller/kube/reflector.ts";
+import { type Atc, type AtcOptions, startAtc, withAdmission } from "../../e2e/support/atc.ts";
+import { type AirwayRequest, conditionOf, World } from "../../e2e/support/world.ts";
+
+export interface StageOptions {
+  /** Environment of the controller. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface Definition extends Omit<AirwayRequest, "kind" | "flight"> {
+  readonly scope?: "Namespaced" | "Cluster";
+}
+
+export class Stage extends World {
+  /** The admin's, as which the scenarios act. */
+  readonly kubeconfig: string;
+  readonly #env: Readonly<Record<string, string>>;
+  #options: AtcOptions | undefined;
+  readonly #namespaces = new Set<string>();
+  #atc: Atc | undefined;
+
+  constructor(name: string, { env = {} }: StageOptions = {}) {
+    super(inject("kubeconfig"), name, "examples.com");
+    this.kubeconfig = inject("kubeconfig");
+    this.#env = env;
+  }
+
+  override async open(): Promise<void> {
+    const { kubeconfig, env } = await withAdmission(this.kubeconfig);
+    this.#options = { kubeconfig, env: { ...env, ...this.#env } };
+    await this.startController();
+    await super.open();
+  }
+
+  override async close({ keepClient = false } = {}): Promise<void> {
+    try {
+      await super.close({ keepClient: true });
+      const namespaces = [...this.#namespaces].map(name => this.ref("v1", "Namespace", name, ""));
+      await Promise.all(namespaces.map(ref => this.delete(ref)));
+      await Promise.all(namespaces.map(ref => this.gone(ref)));
+    } finally {
+      if (!keepClient) await this.stopController();
+    }
+    if (!keepClient) await this.client.transport.close();
+  }
+
+  async startController(): Promise<void> {
+    if (this.#options === undefined) throw new Error("the stage is not open");
+    this.#atc = await startAtc(this.#options);
+  }
+
+  async stopController(): Promise<void> {
+    await this.#atc?.kill("SIGTERM");
+  }
+
+  /** Where the controller finds a flight. */
+  url(flight: string): Promise<string> {
+    return this.publishModule(flight, readFileSync(join(inject("flights"), flight)));
+  }
+
+  async publishModule(name: string, module: Buffer): Promise<string> {
+    const metadata = { name: `flight-${name}`, namespace: this.namespace };
+    const binaryData = { wasm: gzipSync(module, { level: 9 }).toString("base64") };
+    await this.apply({ apiVersion: "v1", kind: "ConfigMap", metadata, binaryData });
+    return `configmap://${this.namespace}/${metadata.name}/wasm`;
+  }
+
+  /** Applies an Airway for a flight, and returns its name without waiting for it. */
+  async propose(kind: string, flight: string, { scope = "Namespaced", ...rest }: Definition = {}): Promise<string> {
+    const spec = { mode: "standard", clusterAccess: false, resourceAccessMatchers: [], ...rest.spec };
+    const wasmUrls = { flight: await this.url(flight), ...(rest.spec?.["wasmUrls"] as object | undefined) };
+    const template = { scope, ...rest.template };
+    return this.applyAirway({ ...rest, kind, spec: { ...spec, wasmUrls }, template });
+  }
+
+  /** The same, and waits until it serves. */
+  async define(kind: string, flight: string, definition?: Definition): Promise<string> {
+    const name = await this.propose(kind, flight, definition);
+    await this.ready(this.airwayRef(name));
+    for (const version of ["v1", "v2"]) this.client.discovery.invalidate(`${this.group}/${version}`);
+    return name;
+  }
+
+  /** Reference to a custom resource in the file's namespace, or of the cluster. */
+  custom(kind: string, name: string, namespace = this.namespace): ObjectRef {
+    return this.ref(`${this.group}/v1`, kind, name, namespace);
+  }
+
+  /** Creates a custom resource as a user; `merge` changes it. */
+  put(ref: ObjectRef, spec: unknown, annotations: Readonly<Record<string, string>> = {}): Promise<KubeObject> {
+    const { apiVersion, kind, name, namespace } = ref;
+    const metadata = { name, ...(namespace === "" ? {} : { namespace }), annotations };
+    return this.client.create({ apiVersion, kind, metadata, spec }, { fieldManager: "e2e" });
+  }
+
+  /** Makes sure that there is a namespace, which goes with the file. */
+  async namespaceOf(name: string): Promise<void> {
+    await this.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
+    this.#namespaces.add(name);
+  }
+
+  /** Collects the reasons of a Ready condition from now on, without repetitions. */
+  async reasons(ref: ObjectRef): Promise<{ readonly seen: readonly string[]; stop(): Promise<void> }> {
+    const type = await this.client.discovery.resolve(ref.apiVersion, ref.kind);
+    if (type === undefined) throw new Error(`${ref.kind} of ${ref.apiVersion} is not served`);
+    const seen: string[] = [];
+    const upsert = (object: KubeObject) => {
+      const reason = conditionOf(object)?.reason;
+      if (reason !== undefined && reason !== seen.at(-1)) seen.push(reason);
+    };
+    const handler = { upsert, listed: () => undefined, delete: () => undefined };
+    const { namespace, name } = ref;
+    const reflector = createReflector({ client: this.client, type, namespace, name, handler });
+    reflector.start();
+    await reflector.synced;
+    return { seen, stop: () => reflector.stop() };
+  }
+
+  async list(apiVersion: string, kind: string, labelSelector?: string, namespace = this.namespace) {
+    const type = await this.client.discovery.resolve(apiVersion, kind);
+    if (type === undefined) throw new Error(`${kind} of ${apiVersion} is not served`);
+    const { items } = await this.client.list(type, {
+      namespace,
+      ...(labelSelector === undefined ? {} : { labelSelector }),
+    });
+    return items;
+  }
+}
+
+/** The API server's own words for its refusal, without what our client adds. */
+export async function refusal(request: Promise<unknown>): Promise<string> {
+  try {
+    await request;
+  } catch (error) {
+    if (!isKubeError(error)) throw error;
+    return error.message.replace(/^[A-Z]+ \S+: [^:]+: /, "");
+  }
+  throw new Error("the API server accepted it");
+}
