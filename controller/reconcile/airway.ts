@@ -141,8 +141,8 @@ async function applyCrd(
   const desired = instanceCrd(airway, spec);
   const live = await watchedObject(context, draft, ref);
   const facts = context.tracker.get(trackedKey(ref))?.facts;
-  if (facts !== undefined && facts.owner !== "") {
-    const own = `Airway ${airway.metadata.name}`;
+  const own = `Airway ${airway.metadata.name}`;
+  if (facts !== undefined && facts.owner !== "" && facts.owner !== own) {
     throw reconcileErrors.RELEASE_OWNED_BY_OTHER({ own, object: ref.name, other: facts.owner });
   }
   const wanted = digest(JSON.stringify(desired));

@@ -28,6 +28,10 @@ export const errors = defineErrors({
     message: (f: { object: string }) => `the flight's output contains ${f.object} more than once`,
     todo: "Render each object once.",
   },
+  RELEASE_OBJECT_PROTECTED: {
+    message: (f: { object: string; part: string }) => `the flight rendered ${f.object}, which belongs to ${f.part}`,
+    todo: "Give the object another name, or leave it out: no flight may change what the controller runs on.",
+  },
   RELEASE_NAMESPACE_FOREIGN: {
     message: (f: { namespace: string; offenders: readonly string[] }) =>
       `Multiple namespaces detected (if desired enable multinamespace releases): this release may only use ` +

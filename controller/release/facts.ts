@@ -8,7 +8,10 @@ import { readiness } from "./readiness.ts";
 export interface ObjectFacts {
   /** See `ownedFields`. */
   readonly fields: string;
-  /** `<release namespace>/<release>` of the release that owns the object; empty when none does (contract §0). */
+  /**
+   * `<release namespace>/<release>` of the release that owns the object (contract §0); of what serves an Airway, such as
+   * its CRD, `Airway <name>`; empty when nobody does.
+   */
   readonly owner: string;
   readonly deleting: boolean;
   readonly ready: boolean;
@@ -22,12 +25,19 @@ export function factsOf(object: KubeObject): ObjectFacts {
   const { ready, failed, reason } = readiness(object);
   return {
     fields: ownedFields(object),
-    owner: ownerKey(object),
+    owner: ownerKey(object) || servedAirway(object),
     deleting: object.metadata.deletionTimestamp !== undefined,
     ready,
     gap: ready || isWorkload(object) ? "" : reason,
     failure: failed === true ? reason : undefined,
   };
+}
+
+function servedAirway({ metadata }: KubeObject): string {
+  const airway = metadata.ownerReferences?.find(
+    ({ apiVersion, kind }) => kind === "Airway" && parseApiVersion(apiVersion).group === "yoke.cd",
+  );
+  return airway === undefined ? "" : `Airway ${airway.name}`;
 }
 
 /** Kubernetes' own kinds count replicas; each step of a roll would be a new reason and so a write of status. */

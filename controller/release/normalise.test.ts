@@ -280,3 +280,36 @@ describe("names", () => {
     expect(ownerKey(only(configMap("a")))).toBe(`demo/${identity.release}`);
   });
 });
+
+describe("what the controller runs on", () => {
+  const webhooks = "admissionregistration.k8s.io/v1";
+  const everything = (_: string, kind: string): Scope =>
+    ["Secret", "Lease"].includes(kind) ? "Namespaced" : "Cluster";
+  const rendering = (apiVersion: string, kind: string, metadata: KubeObject["metadata"]) => () =>
+    normalise([[{ apiVersion, kind, metadata }]], clusterIdentity, everything);
+
+  test.each([
+    ["apiextensions.k8s.io/v1", "CustomResourceDefinition", { name: "airways.yoke.cd" }],
+    ["apiextensions.k8s.io/v1beta1", "CustomResourceDefinition", { name: "clusterflights.yoke.cd" }],
+    [webhooks, "ValidatingWebhookConfiguration", { name: "atc-resources" }],
+    [webhooks, "MutatingWebhookConfiguration", { name: "atc-anything" }],
+    ["coordination.k8s.io/v1", "Lease", { name: "atc", namespace: "atc" }],
+    ["v1", "Secret", { name: "atc-tls", namespace: "atc" }],
+    ["v1", "Secret", { name: "yoke.0123456789ab" }],
+    ["v1", "Secret", { name: "mine", labels: { "internal.yoke/kind": "revision" } }],
+    ["v1", "ConfigMap", { name: "mine", annotations: { "internal.yoke/created-at": "now" } }],
+  ])("%s %s %j is refused", (apiVersion, kind, metadata) => {
+    expect(rendering(apiVersion, kind, metadata)).toThrow(
+      expect.objectContaining({ code: "RELEASE_OBJECT_PROTECTED" }),
+    );
+  });
+
+  test.each([
+    ["apiextensions.k8s.io/v1", "CustomResourceDefinition", { name: "widgets.example.com" }],
+    [webhooks, "ValidatingWebhookConfiguration", { name: "my-atc-hook" }],
+    ["v1", "Secret", { name: "yoke" }],
+    ["example.com/v1", "Secret", { name: "atc-tls" }],
+  ])("%s %s %j is a flight's to render", (apiVersion, kind, metadata) => {
+    expect(rendering(apiVersion, kind, metadata)).not.toThrow();
+  });
+});

@@ -4,6 +4,7 @@
  */
 import { groupKind, type KubeObject, type ObjectMeta, type OwnerReference, refKey, refOf } from "../kube/object.ts";
 import { errors } from "./errors.ts";
+import { protectedPart } from "./protected.ts";
 
 export const managedByLabel = "app.kubernetes.io/managed-by";
 export const managedBy = "atc.yoke";
@@ -34,7 +35,7 @@ export interface Normalised {
   readonly identity?: KubeObject;
 }
 
-/** @throws RELEASE_NAMESPACE_FOREIGN, RELEASE_KIND_UNKNOWN, RELEASE_OBJECT_DUPLICATE */
+/** @throws RELEASE_NAMESPACE_FOREIGN, RELEASE_KIND_UNKNOWN, RELEASE_OBJECT_DUPLICATE, RELEASE_OBJECT_PROTECTED */
 export function normalise(stages: KubeObject[][], identity: ReleaseIdentity, scopeOf: ScopeOf): Normalised {
   const scope = scopeWith(stages.flat(), scopeOf);
   const seen = new Set<string>();
@@ -51,6 +52,8 @@ export function normalise(stages: KubeObject[][], identity: ReleaseIdentity, sco
         returned = object;
         return [];
       }
+      const part = protectedPart(placed);
+      if (part !== undefined) throw errors.RELEASE_OBJECT_PROTECTED({ object: title(placed), part });
       const namespace = placed.metadata.namespace ?? identity.namespace;
       if (!identity.crossNamespace && namespace !== identity.namespace) offenders.push(title(placed));
       return [owned(placed, identity)];

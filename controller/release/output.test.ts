@@ -250,3 +250,79 @@ describe("refused output", () => {
     );
   });
 });
+
+describe("output that is made to hurt", () => {
+  const lines = (count: number, line: (at: number) => string) => Array.from({ length: count }, (_, at) => line(at));
+  const laughs = lines(8, at => `${"bcdefghi"[at]}: &${"bcdefghi"[at]} [${Array(9).fill(`*${"abcdefgh"[at]}`)}]`);
+  const flat = 200_000;
+
+  test.each<[string, string, string]>([
+    ["an alias of itself, twice", "a: &a [*a, *a]", "RELEASE_OUTPUT_TOO_LARGE"],
+    ["an alias of itself in an object", "a: &a {b: *a, c: *a}", "RELEASE_OUTPUT_TOO_LARGE"],
+    ["an alias of itself once", "&a [*a]", "RELEASE_OUTPUT_TOO_LARGE"],
+    ["a billion laughs", `a: &a [x, x, x]\n${laughs.join("\n")}`, "RELEASE_OUTPUT_UNREADABLE"],
+    [
+      "one alias again and again",
+      `a: &a 1\n${lines(1000, at => `k${at}: *a`).join("\n")}`,
+      "RELEASE_OUTPUT_UNREADABLE",
+    ],
+    [
+      "long texts by aliases",
+      `${lines(40, at => `k${at}: &k${at} ${"x".repeat(20_000)}\nl${at}: [${Array(90).fill(`*k${at}`)}]`).join("\n")}`,
+      "RELEASE_OUTPUT_TOO_LARGE",
+    ],
+    [
+      "many keys, of which one is there twice",
+      `${lines(20_000, at => `k${at}: 1`).join("\n")}\nk7: 2`,
+      "RELEASE_OUTPUT_UNREADABLE",
+    ],
+    ["a key twice", "a: 1\na: 2", "RELEASE_OUTPUT_UNREADABLE"],
+    ["a key twice, once in quotes", "1: 1\n'1': 2", "RELEASE_OUTPUT_UNREADABLE"],
+    ["deep YAML", `a: ${"[".repeat(20_000)}`, "RELEASE_OUTPUT_UNREADABLE"],
+    ["deep JSON", `${"[".repeat(flat)}${"]".repeat(flat)}`, "RELEASE_OUTPUT_TOO_LARGE"],
+    ["many values", `[${Array(2_000_001).fill("0")}]`, "RELEASE_OUTPUT_TOO_LARGE"],
+    ["much YAML", `# ${"x".repeat(1024 * 1024)}\na: 1`, "RELEASE_OUTPUT_TOO_LARGE"],
+    ["half of a surrogate pair", '[{"a": "\\ud800"}]', "RELEASE_OUTPUT_UNREADABLE"],
+    ["half of a surrogate pair in a key", '[{"\\udfff": 1}]', "RELEASE_OUTPUT_UNREADABLE"],
+  ])("%s is refused", (_, stdout, code) => {
+    expect(failure(stdout).code).toBe(code);
+  });
+
+  test("whatever is printed is a list of stages of named objects, or a coded error", () => {
+    const json = fc.json({ maxDepth: 5, stringUnit: "binary" });
+    const yaml = fc.array(
+      fc.constantFrom(
+        ..."&a *a <<: !!binary !!set !!js/function !<x> --- ... | > ? - [ ] { } , : # % @ ` ' \" ~ a b kind apiVersion".split(
+          " ",
+        ),
+        "\n",
+        "  ",
+        "a: &a [*a]",
+        "<<: *a",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n",
+      ),
+      { maxLength: 30 },
+    );
+    const printed = fc.oneof(
+      json,
+      yaml.map(parts => parts.join("")),
+      yaml.map(parts => parts.join(" ")),
+      fc.string(),
+    );
+    fc.assert(
+      fc.property(printed, stdout => {
+        try {
+          for (const object of parseOutput(stdout).flat()) {
+            expect(object).toMatchObject({ apiVersion: expect.any(String), kind: expect.any(String) });
+            expect(typeof object.metadata.name).toBe("string");
+            JSON.stringify(object);
+          }
+        } catch (error) {
+          expect(error).toMatchObject({ code: expect.stringMatching(/^RELEASE_O/) });
+        }
+        expect(Object.keys(Object.prototype)).toEqual([]);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});

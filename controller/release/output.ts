@@ -12,7 +12,11 @@ import { parseYaml } from "./yaml.ts";
 
 /** In characters. The sandbox has its own, lower bound; this one protects the parser. */
 const largestOutput = 32 * 1024 * 1024;
+/** YAML takes a hundred times as long to read as JSON, on the thread that serves everybody. */
+const largestYaml = 1024 * 1024;
 const mostObjects = 10_000;
+/** An alias of YAML is counted as often as it is used. */
+const mostValues = 2_000_000;
 /** Deeper than any manifest; so that no function that walks objects can be driven out of stack. */
 const deepest = 100;
 
@@ -60,6 +64,8 @@ function decodeJson(stdout: string): unknown[] | undefined {
 }
 
 function decodeYaml(stdout: string): unknown[] {
+  if (stdout.length > largestYaml)
+    throw errors.RELEASE_OUTPUT_TOO_LARGE({ what: "characters of YAML (print JSON instead)", limit: largestYaml });
   try {
     return parseYaml(stdout);
   } catch (cause) {
@@ -94,13 +100,34 @@ function isDefinition(object: KubeObject): boolean {
   return gk === "Namespace" || gk === "CustomResourceDefinition.apiextensions.k8s.io";
 }
 
-/** Refuses what cannot be walked or not be sent. */
+/** Refuses what cannot be walked or not be sent: also what an alias repeats without end. */
 function checkPlain(root: unknown): void {
   let level: unknown[] = [root];
+  let values = 0;
+  let characters = 0;
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > deepest) throw errors.RELEASE_OUTPUT_TOO_LARGE({ what: "levels of nesting", limit: deepest });
-    if (level.some(value => typeof value === "number" && !Number.isFinite(value)))
-      throw errors.RELEASE_OUTPUT_UNREADABLE({ why: "it holds a number that JSON cannot express" });
-    level = level.flatMap(value => (typeof value === "object" && value !== null ? Object.values(value) : []));
+    const next: unknown[] = [];
+    for (const value of level) {
+      characters += checkScalar(value);
+      if (typeof value !== "object" || value === null) continue;
+      const inside = Object.values(value);
+      if (!Array.isArray(value)) for (const key of Object.keys(value)) characters += checkScalar(key);
+      values += inside.length;
+      if (values > mostValues) throw errors.RELEASE_OUTPUT_TOO_LARGE({ what: "values", limit: mostValues });
+      for (const content of inside) next.push(content);
+    }
+    if (characters > largestOutput) throw errors.RELEASE_OUTPUT_TOO_LARGE({ what: "characters", limit: largestOutput });
+    level = next;
   }
+}
+
+/** Returns its length in characters. */
+function checkScalar(value: unknown): number {
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw errors.RELEASE_OUTPUT_UNREADABLE({ why: "it holds a number that JSON cannot express" });
+  if (typeof value !== "string") return 0;
+  // Half of a surrogate pair: the API server would store another character, and the object would never be as rendered.
+  if (!value.isWellFormed()) throw errors.RELEASE_OUTPUT_UNREADABLE({ why: "it holds a text that is no Unicode" });
+  return value.length;
 }
