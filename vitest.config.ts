@@ -29,7 +29,7 @@ export default defineConfig({
         test: {
           name: "conformance",
           include: ["test/conformance/**/*.test.ts"],
-          globalSetup: ["test/e2e/support/cluster.ts", "test/conformance/support/flights.ts"],
+          globalSetup: ["test/e2e/support/cluster.ts", "test/conformance/support/modules.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,

@@ -14,7 +14,7 @@ writeFileSync(keys, JSON.stringify([key.publicPem]));
 const stage = new Stage("signatures", { env: { MODULE_VERIFICATION_KEYS_PATH: keys } });
 
 const signedUrl = (flight: string) =>
-  stage.publishModule(`${flight}-signed`, signed(readFileSync(join(inject("flights"), flight)), key));
+  stage.pushModule(`${flight}-signed`, signed(readFileSync(join(inject("flights"), flight)), key));
 
 beforeAll(() => stage.open());
 afterAll(async () => {

@@ -4,18 +4,20 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
 import { inject } from "vitest";
 import { isKubeError } from "../../../controller/kube/errors.ts";
 import type { KubeObject, ObjectRef } from "../../../controller/kube/object.ts";
 import { createReflector } from "../../../controller/kube/reflector.ts";
 import { type Atc, type AtcOptions, startAtc, withAdmission } from "../../e2e/support/atc.ts";
+import { pushModule } from "../../e2e/support/registry.ts";
 import { type AirwayRequest, conditionOf, World } from "../../e2e/support/world.ts";
 
 export interface StageOptions {
-  /** Environment of the controller. */
+  /** Environment of the controller; by default modules of the registry are allowed and no others. */
   readonly env?: Readonly<Record<string, string>>;
 }
+
+const onlyOurModules = () => ({ MODULE_ALLOW_LIST: `oci://${inject("registry")}/*` });
 
 export interface Definition extends Omit<AirwayRequest, "kind" | "flight"> {
   readonly scope?: "Namespaced" | "Cluster";
@@ -26,10 +28,11 @@ export class Stage extends World {
   readonly kubeconfig: string;
   readonly #env: Readonly<Record<string, string>>;
   #options: AtcOptions | undefined;
+  readonly #urls = new Map<string, Promise<string>>();
   readonly #namespaces = new Set<string>();
   #atc: Atc | undefined;
 
-  constructor(name: string, { env = {} }: StageOptions = {}) {
+  constructor(name: string, { env = onlyOurModules() }: StageOptions = {}) {
     super(inject("kubeconfig"), name, "examples.com");
     this.kubeconfig = inject("kubeconfig");
     this.#env = env;
@@ -64,20 +67,19 @@ export class Stage extends World {
   }
 
   /** Where the controller finds a flight. */
-  url(flight: string): Promise<string> {
-    return this.publishModule(flight, readFileSync(join(inject("flights"), flight)));
+  async url(flight: string): Promise<string> {
+    const url = this.#urls.get(flight) ?? this.pushModule(flight, readFileSync(join(inject("flights"), flight)));
+    this.#urls.set(flight, url);
+    return url;
   }
 
-  async publishModule(name: string, module: Buffer): Promise<string> {
-    const metadata = { name: `flight-${name}`, namespace: this.namespace };
-    const binaryData = { wasm: gzipSync(module, { level: 9 }).toString("base64") };
-    await this.apply({ apiVersion: "v1", kind: "ConfigMap", metadata, binaryData });
-    return `configmap://${this.namespace}/${metadata.name}/wasm`;
+  pushModule(name: string, module: Buffer): Promise<string> {
+    return pushModule(inject("registry"), `${name}:test`, module);
   }
 
   /** Applies an Airway for a flight, and returns its name without waiting for it. */
   async propose(kind: string, flight: string, { scope = "Namespaced", ...rest }: Definition = {}): Promise<string> {
-    const spec = { mode: "standard", clusterAccess: false, resourceAccessMatchers: [], ...rest.spec };
+    const spec = { insecure: true, mode: "standard", clusterAccess: false, resourceAccessMatchers: [], ...rest.spec };
     const wasmUrls = { flight: await this.url(flight), ...(rest.spec?.["wasmUrls"] as object | undefined) };
     const template = { scope, ...rest.template };
     return this.applyAirway({ ...rest, kind, spec: { ...spec, wasmUrls }, template });
