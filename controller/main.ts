@@ -16,6 +16,7 @@ import { createLogger } from "./observe/log.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { startServer } from "./observe/server.ts";
 import { createController } from "./reconcile/controller.ts";
+import { createKeyring } from "./reconcile/keyring.ts";
 import { statusManager } from "./reconcile/status.ts";
 
 const longestStopMs = 20_000;
@@ -48,8 +49,9 @@ async function run(config: Config): Promise<void> {
     count: result => metrics.events.inc({ result }),
     onError: error => log.warn({ error: describeError(error) }, "an Event was not recorded"),
   });
+  const keyring = createKeyring({ client, namespace: cluster.namespace, log });
   const { concurrency } = config;
-  const controller = createController({ client, sandbox, modules, events, metrics, log, concurrency });
+  const controller = createController({ client, sandbox, modules, events, metrics, log, keyring, concurrency });
   let started = false;
   const server = await startServer({
     ...config.metricsAddress,

@@ -9,6 +9,7 @@ import { factsOf, type ObjectFacts } from "../release/facts.ts";
 import { emptyRecord } from "../release/record.ts";
 import { applyRelease } from "./apply.ts";
 import type { Context, ReleaseState } from "./context.ts";
+import { emptyHistory } from "./history.ts";
 
 const child: KubeObject = { apiVersion: "v1", kind: "Secret", metadata: { name: "a", namespace: "ns" }, data: {} };
 const key = "v1|Secret|ns|a";
@@ -35,7 +36,14 @@ async function applyOne(options: {
   const index = new DependencyIndex();
   const client = { discovery: { resolve: async () => type }, apply: async () => options.answer() };
   const context = { client, tracker, index, metrics: createMetrics() } as unknown as Context;
-  const state: ReleaseState = { record: emptyRecord, inputs: "", applied: new Map(), lastRun: 0, access: context };
+  const state: ReleaseState = {
+    record: emptyRecord,
+    inputs: "",
+    applied: new Map(),
+    history: emptyHistory(),
+    lastRun: 0,
+    access: context,
+  };
   const seen = new Map(options.seen === undefined ? [] : [[key, options.seen]]);
   const lookups: ObjectRef[] = [];
   return applyRelease(context, {

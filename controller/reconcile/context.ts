@@ -14,6 +14,8 @@ import type { Applied } from "../release/plan.ts";
 import type { ReleaseRecord } from "../release/record.ts";
 import type { ActiveAirway } from "./activeAirway.ts";
 import type { CauseBook } from "./causes.ts";
+import type { HistoryState } from "./history.ts";
+import type { Keyring } from "./keyring.ts";
 
 /** One identity towards the API server, and what it watches: what it may not see must not come from another's watch. */
 export interface Access {
@@ -28,6 +30,7 @@ export interface ReleaseState {
   /** Inputs of the last success of this process or, after a start, of the record. */
   inputs: string;
   readonly applied: Map<string, Applied>;
+  readonly history: HistoryState;
   /** When the last complete run ended, in milliseconds of `context.now()`; for the drift interval. */
   lastRun: number;
   /** Where its dependencies are held. */
@@ -47,6 +50,7 @@ export interface Context extends Access {
   readonly states: Map<string, Promise<ReleaseState>>;
   /** Whether this replica may write; one that stands by only watches. */
   leads(): boolean;
+  readonly keyring: Keyring;
   /** Milliseconds since the epoch. */
   now(): number;
 }

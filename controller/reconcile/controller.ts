@@ -24,7 +24,9 @@ import { factsOf, type ObjectFacts, sameReadiness, sameShape } from "../release/
 import { readsWhole } from "../release/readiness.ts";
 import { type AirwayContext, reconcileAirway } from "./airway.ts";
 import { CauseBook } from "./causes.ts";
+import { flushHistory } from "./history.ts";
 import { instanceOwner } from "./instance.ts";
+import type { Keyring } from "./keyring.ts";
 import { airwayKey, parseKey } from "./keys.ts";
 import type { Owner } from "./owner.ts";
 import type { OwnerChange } from "./ownerStore.ts";
@@ -39,6 +41,7 @@ export interface ControllerOptions {
   readonly events: EventRecorder;
   readonly metrics: Metrics;
   readonly log: Logger;
+  readonly keyring: Keyring;
   /** Runs at the same time; they mostly wait for the API server. */
   readonly concurrency: number;
   /** Number of names of one kind in one namespace from which one watch serves them all. */
@@ -170,6 +173,9 @@ export function createController(options: ControllerOptions): Controller {
       await airways.stop();
       await Promise.all([...context.airways.values()].map(({ instances }) => instances.reflector.stop()));
       await queue.stop();
+      const states = await Promise.allSettled(context.states.values());
+      const known = states.filter(state => state.status === "fulfilled").map(({ value }) => value.history);
+      await flushHistory(context, known);
       await tracker.stop();
     },
     checks() {

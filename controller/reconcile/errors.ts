@@ -31,4 +31,18 @@ export const reconcileErrors = defineErrors({
     message: (f: { path: string; at: string }) => `objectPath ${f.path}: ${f.at} is not an object`,
     todo: "Correct spec.objectPath of the Airway.",
   },
+  RELEASE_REVISION_UNKNOWN: {
+    message: (f: { revision: string; known: readonly string[] }) =>
+      `this release has no revision "${f.revision}"; it has ${f.known.join(", ") || "none"}`,
+    todo: "Name one of these in the annotation atc.yoke.cd/revision, or remove the annotation.",
+  },
+  RELEASE_REVISION_FORGED: {
+    message: (f: { revision: string }) =>
+      `the revision ${f.revision} was not stored by this controller, or was changed since`,
+    todo: "Name another one of status.atc.revision; what yoke or a former installation stored is not applied.",
+  },
+  FLIGHT_MODULE_CHANGED: {
+    message: (f: { url: string }) => `module "${f.url}" has changed since last use`,
+    todo: "Publish the module that was there, or say by its sha256 checksum that the new one is meant.",
+  },
 });

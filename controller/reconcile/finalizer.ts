@@ -4,11 +4,10 @@ import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
 import type { Context, ReleaseState } from "./context.ts";
 import { describe } from "./explain.ts";
-import { type Owner, refOfOwner } from "./owner.ts";
+import { removeHistory } from "./history.ts";
+import { type Owner, refOfOwner, releaseFinalizer } from "./owner.ts";
 import { removeLeaving } from "./removal.ts";
 import { tellProblem } from "./tell.ts";
-
-export const releaseFinalizer = "yoke.cd/mayday.flight";
 
 /** Finalizer and owner reference in one write. False when the object changed meanwhile. */
 export async function adopt(context: Context, owner: Owner, object: KubeObject): Promise<boolean> {
@@ -49,6 +48,7 @@ export async function endRelease(
     await tellProblem(context, owner, object, state, { ready, stated: "nothing" });
     return "waiting";
   }
+  await removeHistory(context, { object, name, state });
   const rest = finalizers.filter(finalizer => finalizer !== releaseFinalizer);
   return (await patchMetadata(context, owner, object, { resourceVersion, finalizers: rest })) ? "done" : "stale";
 }

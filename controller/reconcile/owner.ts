@@ -9,6 +9,9 @@ import type { KubeObject, ObjectRef, OwnerReference, ResourceType } from "../kub
 import type { Access } from "./context.ts";
 import type { Prune, ReleaseName, ReleaseSpec } from "./releaseSpec.ts";
 
+/** Keeps an owner until its release is removed. */
+export const releaseFinalizer = "yoke.cd/mayday.flight";
+
 export interface Owner {
   /** Of the queue and the dependency index. */
   readonly key: string;

@@ -12,8 +12,8 @@ import { factsOf, type ObjectFacts } from "../release/facts.ts";
 import { type ActiveAirway, airwayReference } from "./activeAirway.ts";
 import { type Cause, CauseBook } from "./causes.ts";
 import type { Context } from "./context.ts";
-import { releaseFinalizer } from "./finalizer.ts";
 import { instanceOwner } from "./instance.ts";
+import { releaseFinalizer } from "./owner.ts";
 import { OwnerStore } from "./ownerStore.ts";
 import { reconcileRelease } from "./release.ts";
 import { restoreRelease } from "./restore.ts";
@@ -79,6 +79,7 @@ function setUp(
       const metadata = { ...body.metadata, resourceVersion: "900" };
       return { object: { ...body, metadata }, created: false };
     },
+    list: async () => ({ items: [], resourceVersion: "1" }),
     delete: async () => options.deleting?.() ?? "deleted",
     patch: async (_: ObjectRef, patch: { metadata: object }) => ({
       ...instance("u1", "901"),
@@ -100,6 +101,7 @@ function setUp(
   const context = {
     ...{ client, tracker, index, metrics: createMetrics(), causes: new CauseBook(), airways: new Map() },
     ...{ states: new Map(), now: () => 0 },
+    keyring: { key: async () => Buffer.from("key") },
     sandbox: {
       run: async () => {
         during();

@@ -10,18 +10,28 @@
 
 import type { Draft } from "../dynamic/dependencyIndex.ts";
 import type { KubeObject } from "../kube/object.ts";
-import type { InventoryEntry, ReleaseRecord } from "../release/record.ts";
+import type { InventoryEntry, ReleaseRecord, RevisionRecord } from "../release/record.ts";
 import { type ApplyResult, applyRelease } from "./apply.ts";
 import type { Cause } from "./causes.ts";
 import type { Context, ReleaseState } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { type AppliedChange, explain } from "./explain.ts";
 import { adopt, endRelease } from "./finalizer.ts";
+import {
+  activateRevision,
+  nextRevision,
+  recallHistory,
+  resumeRevision,
+  sourceOf,
+  storeAfter,
+  storeRevisions,
+} from "./history.ts";
 import { currentInputs, finishedInputs } from "./inputs.ts";
 import { isSame, type Owner } from "./owner.ts";
 import type { ReleaseSpec } from "./releaseSpec.ts";
-import { FlightExit, type Rendered, redacted, render } from "./render.ts";
+import { FlightExit, type Rendered, redacted, releaseObjects, render } from "./render.ts";
 import { forgetRelease, restoreRelease } from "./restore.ts";
+import { pinnedRevision, revisionStages } from "./rollback.ts";
 import type { Ready } from "./status.ts";
 import { readyFrom, tell, tellFailure, tellProblem } from "./tell.ts";
 
@@ -91,11 +101,14 @@ async function tellUnloaded(
 
 async function look(run: Run, object: KubeObject): Promise<NextLook> {
   const { context, owner, state, spec } = run;
+  // What an earlier process rendered and could not keep has to be rendered again.
+  if (!(await resumeRevision(context, { object, name: owner.name, state }))) state.inputs = "";
   if (!isDue(run) && state.inputs !== "" && state.inputs === currentInputs(owner, spec)) {
     context.metrics.renders.inc({ airway: owner.airway, result: "skipped" });
     // A cause that changed no input caused nothing.
     context.causes.forget(owner.key);
-    await tell(context, owner, object, state, { ready: readyFrom(owner.access, state.record), stated: "as before" });
+    await tell(context, owner, object, state, { ready: readyOf(run, object), stated: "as before" });
+    await keepRevisions(run, object);
     return nextLook(run);
   }
   // The place to hold a render back (pace): from here on it costs.
@@ -117,9 +130,9 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   const object = owner.object();
   const usable = object !== undefined && isSame(object, found) && object.metadata.deletionTimestamp === undefined;
   if (!adopted || !usable || owner.input() !== input) return "stale";
-  const { key, name, type, access } = owner;
-  const rendered = await render({ ...access, sandbox: context.sandbox }, { type, name, spec, object }, draft);
-  context.metrics.renderSeconds.observe({ airway: owner.airway }, rendered.milliseconds / 1000);
+  const { key, name, access } = owner;
+  await recallHistory(context, { object: found, name, state });
+  const rendered = await renderOrRecall(run, object);
   const renderedAt = new Date(context.now()).toISOString();
   const result = await applyRelease(
     { ...access, metrics: context.metrics },
@@ -142,30 +155,79 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   if (result.outcome === "complete") for (const orphan of access.index.commit(draft)) access.tracker.untrack(orphan);
   const settled = result.outcome === "complete" && !rendered.unknownKinds;
   const inputs = settled ? finishedInputs({ spec, input, state }, result.seen, draft) : "";
+  const revision = result.outcome === "complete" ? await revisionOf(run, object, rendered) : state.record.revision;
   state.lastRun = context.now();
   state.record = {
-    flight: `sha256:${spec.module.digest}`,
+    flight: pinnedRevision(object) === undefined ? `sha256:${spec.module.digest}` : state.record.flight,
     inputs,
     lookups: rendered.lookups,
     inventory: result.inventory,
     lastRoll: rollOf(context, renderedAt, causes, result.changes) ?? state.record.lastRoll,
     stated: state.record.stated,
+    revision,
   };
   announce(run, object, causes, result);
   const ready: Ready =
     result.outcome === "complete"
-      ? readyFrom(access, state.record)
+      ? readyOf(run, object)
       : { status: "False", reason: "InProgress", message: result.message };
   await tell(context, owner, object, state, { ready, stated: rendered.stated ?? "nothing" });
   // Not before: a status that was not written is rendered again, because only the flight knows its part of it.
   state.inputs = inputs;
-  // The place for what follows a complete run behind the roll (history).
-  return looksAfter(spec, rendered, result);
+  await keepRevisions(run, object);
+  return looksAfter(run, rendered, result);
 }
 
-function looksAfter(spec: ReleaseSpec, rendered: Rendered, result: ApplyResult): NextLook {
+/** What the flight makes of the owner, or what the revision holds that the owner asks for. */
+async function renderOrRecall(run: Run, object: KubeObject): Promise<Rendered> {
+  const { context, owner, state, spec, draft } = run;
+  const { name, type, access } = owner;
+  const input = { type, name, spec, object };
+  const pinned = pinnedRevision(object);
+  if (pinned !== undefined) {
+    const { stages } = await releaseObjects(access, input, await revisionStages(context, { name, state }, pinned));
+    return {
+      stages,
+      stated: undefined,
+      ...{ seen: new Map(), lookups: [], unknownKinds: false, milliseconds: 0 },
+      redact: text => text,
+    };
+  }
+  const rendered = await render({ ...access, sandbox: context.sandbox }, input, draft);
+  context.metrics.renderSeconds.observe({ airway: owner.airway }, rendered.milliseconds / 1000);
+  return rendered;
+}
+
+function revisionOf(run: Run, object: KubeObject, { stages }: Rendered): Promise<RevisionRecord> {
+  const { context, owner, state, spec } = run;
+  const subject = { object, name: owner.name, state };
+  const pinned = pinnedRevision(object);
+  if (pinned !== undefined) return activateRevision(context, subject, pinned, stages);
+  return nextRevision(context, subject, { stages, source: sourceOf(spec), cap: spec.historyCapSize });
+}
+
+/** Behind the roll, when its time has come; in static mode at once, because there it says what is wanted. */
+async function keepRevisions(run: Run, object: KubeObject): Promise<void> {
+  const { context, owner, state, spec } = run;
+  const after = storeAfter(state.history, context.now());
+  if (after === undefined || (after > 0 && spec.mode !== "static")) return;
+  await storeRevisions(context, { object, name: owner.name, state }, spec.historyCapSize);
+  await tell(context, owner, object, state, { ready: readyOf(run, object), stated: "as before" });
+}
+
+function readyOf({ owner, state, spec }: Run, object: KubeObject): Ready {
+  const { problem } = state.record.revision;
+  if (spec.mode === "static" && problem !== undefined) return { status: "False", reason: "Error", message: problem };
+  const ready = readyFrom(owner.access, state.record);
+  const pinned = pinnedRevision(object);
+  return pinned === undefined ? ready : { ...ready, message: `pinned to revision ${pinned}: ${ready.message}` };
+}
+
+function looksAfter(run: Run, rendered: Rendered, result: ApplyResult): NextLook {
+  const { spec } = run;
   const looks = [
     ...(spec.fixDriftIntervalMs === undefined ? [] : [spec.fixDriftIntervalMs]),
+    ...historyLooks(run),
     ...(rendered.unknownKinds ? [unknownKindRetryMs] : []),
     ...(result.outcome === "unserved" ? [servedRetryMs] : []),
   ];
@@ -194,9 +256,19 @@ function isDue({ spec, state, context }: Run): boolean {
   return spec.fixDriftIntervalMs !== undefined && context.now() - state.lastRun >= spec.fixDriftIntervalMs;
 }
 
-function nextLook({ spec, state, context }: Run): NextLook {
-  if (spec.fixDriftIntervalMs === undefined) return {};
-  return { requeueAfterMs: Math.max(1, state.lastRun + spec.fixDriftIntervalMs - context.now()) };
+function nextLook(run: Run): NextLook {
+  const { spec, state, context } = run;
+  const drift = spec.fixDriftIntervalMs;
+  const looks = [
+    ...(drift === undefined ? [] : [Math.max(1, state.lastRun + drift - context.now())]),
+    ...historyLooks(run),
+  ];
+  return looks.length === 0 ? {} : { requeueAfterMs: Math.min(...looks) };
+}
+
+function historyLooks({ state, context }: Run): number[] {
+  const after = storeAfter(state.history, context.now());
+  return after === undefined ? [] : [Math.max(1, after)];
 }
 
 function rollOf(

@@ -76,26 +76,31 @@ export async function render(
     });
     if (lookups.failure !== undefined) throw lookups.failure;
     const { exitCode, stdout, stderr, milliseconds } = result;
+    const release = async () => releaseObjects(context, input, parseOutput(stdout));
     if (exitCode !== 0) {
       const error = reconcileErrors.FLIGHT_EXIT({ exitCode, stderr: redact(stderr) });
       // A flight that gave up may have printed anything.
-      const output = await release(context, input, stdout).catch(() => undefined);
+      const output = await release().catch(() => undefined);
       throw new FlightExit(error, output?.stated);
     }
     const { seen, refs, unknownKinds } = lookups;
-    const output = await release(context, input, stdout);
+    const output = await release();
     return { ...output, seen, lookups: refs, unknownKinds, milliseconds, redact };
   } catch (error) {
     throw lookups.failure ?? redacted(error, redact);
   }
 }
 
-async function release(
+/**
+ * Makes stages of objects, whoever wrote them, those of this release; what it may not have is refused.
+ *
+ * @throws RELEASE_…
+ */
+export async function releaseObjects(
   context: Pick<Access, "client">,
   { type, name: { release, namespace }, spec: { ownerKind, crossNamespace }, object }: RenderInput,
-  stdout: string,
+  output: KubeObject[][],
 ): Promise<Pick<Rendered, "stages" | "stated">> {
-  const output = parseOutput(stdout);
   const scopes = await scopesOf(context, output);
   const of = { owner: object, ownerKind, release, namespace, crossNamespace };
   const { stages, identity } = normalise(output, of, (apiVersion, kind) => scopes.get(`${apiVersion}|${kind}`));

@@ -5,6 +5,7 @@ import { trackedKey } from "../dynamic/tracker.ts";
 import type { KubeObject } from "../kube/object.ts";
 import { emptyRecord, type ReleaseRecord, readRecord } from "../release/record.ts";
 import { type Access, type Context, forgetDependencies, type ReleaseState } from "./context.ts";
+import { emptyHistory } from "./history.ts";
 import type { Owner } from "./owner.ts";
 
 /**
@@ -64,7 +65,7 @@ async function restore(
     ...record.lookups.map(ref => watch(ref, "lookup")),
     ...record.inventory.map(entry => watch(entry, "child")),
   ]);
-  return { record, inputs: record.inputs, applied: new Map(), lastRun: now(), access };
+  return { record, inputs: record.inputs, applied: new Map(), history: emptyHistory(), lastRun: now(), access };
 }
 
 /** When the owner, or the Airway of its kind, is gone. */

@@ -47,7 +47,7 @@ export async function writeStatus(
     : [...beside.conditions, { type: "Ready", ...ready, message: ready.message.slice(0, longestMessage) }];
   const conditions = completed(stated, object, new Date(context.now()));
   const status = { ...beside.fields, conditions, ...(atc === undefined ? {} : { atc }) };
-  if (holds(present, status)) return object;
+  if (holds(present, status, ready)) return object;
   const { name, namespace, uid } = object.metadata;
   const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) };
   const body: KubeObject = { apiVersion: object.apiVersion, kind: object.kind, metadata, status };
@@ -75,27 +75,31 @@ function completed(stated: readonly StatedCondition[], object: KubeObject, now: 
 function holds(
   present: Record<string, unknown>,
   wanted: { conditions: Condition[] } & Record<string, unknown>,
+  ready: Ready,
 ): boolean {
   const { conditions, ...fields } = wanted;
   const formerly = (present["conditions"] ?? []) as Condition[];
   return (
-    Object.entries(fields).every(([field, value]) => same(field, present[field], value)) &&
+    Object.entries(fields).every(([field, value]) => same(field, present[field], value, ready)) &&
     conditions.every(condition =>
       same(
         "",
         formerly.find(({ type }) => type === condition.type),
         condition,
+        ready,
       ),
     )
   );
 }
 
 /**
+/**
  * The digest of the inputs is left out of the comparison of records: a run whose inputs differ and whose result does
- * not is no reason for a write. After a restart such an instance is rendered once more, which is harmless.
+ * not is no reason for a write. After a restart such an instance is rendered once more, which is harmless. That a
+ * revision was written can wait for the write that tells of readiness.
  */
-function same(field: string, present: unknown, wanted: unknown): boolean {
-  const left = field === "atc" ? ["inputs"] : [];
+function same(field: string, present: unknown, wanted: unknown, { reason }: Ready): boolean {
+  const left = field !== "atc" ? [] : reason === "InProgress" ? ["inputs", "pending", "former"] : ["inputs"];
   return canonical(present, left) === canonical(wanted, left);
 }
 

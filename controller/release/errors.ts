@@ -54,10 +54,6 @@ export const errors = defineErrors({
       `the revision of ${f.objects} objects takes ${f.bytes} bytes, more than the ${f.limit} that a Secret has room for`,
     todo: "Split the instance into several, each with fewer objects; until then it rolls without history.",
   },
-  RELEASE_REVISION_FORGED: {
-    message: (f: { name: string }) => `Secret ${f.name} is no revision of this release that this controller stored`,
-    todo: "Name a revision from status.atc.revision; one that yoke or a former installation stored cannot be trusted.",
-  },
   RELEASE_REVISION_UNREADABLE: {
     message: (f: { name: string; why: string }) => `the revision ${f.name} cannot be read: ${f.why}`,
     todo: "Delete that Secret and name another revision.",

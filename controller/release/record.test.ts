@@ -9,6 +9,11 @@ function instance(atc: unknown): KubeObject {
 
 const word = fc.stringMatching(/^[a-z]{1,8}$/);
 const ref = fc.record({ apiVersion: word, kind: word, namespace: fc.oneof(fc.constant(""), word), name: word });
+const revisionName = fc.stringMatching(/^yoke\.[0-9a-f]{12}$/);
+const revision = fc.record(
+  { name: revisionName, pending: fc.boolean(), former: fc.array(revisionName), problem: word },
+  { requiredKeys: ["name", "pending", "former"] },
+);
 const record: fc.Arbitrary<ReleaseRecord> = fc.record({
   flight: word,
   inputs: word,
@@ -16,6 +21,7 @@ const record: fc.Arbitrary<ReleaseRecord> = fc.record({
   inventory: fc.array(fc.tuple(ref, fc.nat(5)).map(([entry, stage]) => ({ ...entry, stage }))),
   lastRoll: fc.option(fc.record({ renderedAt: word, time: word, cause: word }), { nil: undefined }),
   stated: fc.record({ fields: fc.array(word), conditions: fc.array(word) }),
+  revision,
 });
 
 describe("the release record", () => {

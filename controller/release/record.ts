@@ -10,6 +10,7 @@
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
 import { errors } from "./errors.ts";
 import { noNames, type StatusNames } from "./ownerStatus.ts";
+import { isRevisionName } from "./revision.ts";
 
 /** One object that the release owns, or is about to own. `stage` counts from 0 in the order of creation. */
 export interface InventoryEntry extends ObjectRef {
@@ -25,6 +26,21 @@ export interface Roll {
   readonly cause: string;
 }
 
+/**
+ * Which revisions there are. What they hold is in Secrets of these names (`revision.ts`); that they are named here is
+ * why none has to be searched for.
+ */
+export interface RevisionRecord {
+  /** Of the active revision; empty when there is none. */
+  readonly name: string;
+  /** Its Secret is about to be written. An intent, as the inventory is: who finds it looks whether it was done. */
+  readonly pending: boolean;
+  /** The ones before it, the latest first. */
+  readonly former: readonly string[];
+  /** Why the present state is in no revision. */
+  readonly problem?: string;
+}
+
 export interface ReleaseRecord {
   /** `sha256:<hex>` of the flight that made the last successful render. */
   readonly flight: string;
@@ -35,7 +51,10 @@ export interface ReleaseRecord {
   readonly lastRoll: Roll | undefined;
   /** What of the status is the flight's. */
   readonly stated: StatusNames;
+  readonly revision: RevisionRecord;
 }
+
+export const noRevision: RevisionRecord = { name: "", pending: false, former: [] };
 
 export const emptyRecord: ReleaseRecord = {
   flight: "",
@@ -44,6 +63,7 @@ export const emptyRecord: ReleaseRecord = {
   inventory: [],
   lastRoll: undefined,
   stated: noNames,
+  revision: noRevision,
 };
 
 /** Reads `status.atc`. What is malformed is left out: the record is then rebuilt by the next render. */
@@ -62,6 +82,7 @@ export function readRecord(owner: KubeObject): ReleaseRecord {
       fields: texts(child(stored, "stated")["fields"]),
       conditions: texts(child(stored, "stated")["conditions"]),
     },
+    revision: readRevisions(child(stored, "revision")),
   };
 }
 
@@ -75,6 +96,7 @@ export function writeRecord(record: ReleaseRecord): Record<string, unknown> {
     inventory: record.inventory.map(entry => ({ ...writeRef(entry), stage: entry.stage })),
     ...(record.lastRoll === undefined ? {} : { lastRoll: record.lastRoll }),
     ...(stated.fields.length + stated.conditions.length === 0 ? {} : { stated }),
+    ...writeRevisions(record.revision),
   };
 }
 
@@ -94,6 +116,32 @@ export function checkRecord(record: ReleaseRecord): void {
 
 function readRoll(roll: Record<string, unknown>): Roll {
   return { renderedAt: text(roll["renderedAt"]), time: text(roll["time"]), cause: text(roll["cause"]) };
+}
+
+/** More than anybody keeps; a release without a cap has more, of which these are the latest. */
+export const mostRevisions = 1000;
+
+function writeRevisions({ name, pending, former, problem }: RevisionRecord): Record<string, unknown> {
+  if (name === "" && problem === undefined) return {};
+  const revision = {
+    ...(name === "" ? {} : { name }),
+    ...(pending ? { pending } : {}),
+    ...(former.length === 0 ? {} : { former: former.slice(0, mostRevisions) }),
+    ...(problem === undefined ? {} : { problem }),
+  };
+  return { revision };
+}
+
+function readRevisions(stored: Record<string, unknown>): RevisionRecord {
+  const name = text(stored["name"]);
+  const former: unknown[] = Array.isArray(stored["former"]) ? stored["former"] : [];
+  const problem = text(stored["problem"]);
+  return {
+    name: isRevisionName(name) ? name : "",
+    pending: stored["pending"] === true,
+    former: former.map(text).filter(isRevisionName).slice(0, mostRevisions),
+    ...(problem === "" ? {} : { problem }),
+  };
 }
 
 function writeRef({ apiVersion, kind, namespace, name }: ObjectRef): Record<string, string> {

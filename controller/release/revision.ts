@@ -3,7 +3,7 @@
  * (contract §5). Pure: stages in, Secret out, and back.
  *
  * Whoever may write Secrets of a namespace can forge one, and what is in it is applied with the controller's rights when
- * somebody rolls back to it. So each carries a signature by a key of the controller, and `readStages` asks for it.
+ * somebody rolls back to it. So each carries a signature by a key of the controller, and a rollback asks for it (`isAuthentic`).
  */
 
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
@@ -11,6 +11,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { CodedError } from "../../lib/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
 import { errors } from "./errors.ts";
+import { digest } from "./fields.ts";
 import { checkStages } from "./output.ts";
 
 export const revisionKind = "revision";
@@ -131,22 +132,44 @@ export function readRevision(object: KubeObject): Revision {
   };
 }
 
+/** Whether this controller stored this content as a revision of this release. */
+export function isAuthentic(secret: KubeObject, release: string, key: Uint8Array): boolean {
+  if (!isRevisionOf(secret, release)) return false;
+  const { namespace = "", annotations = {} } = secret.metadata;
+  const expected = Buffer.from(sign(key, release, namespace, contentOf(secret)));
+  const given = Buffer.from(annotations[annotation.signature] ?? "");
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
 /**
  * The stages that a revision holds: objects as `parseOutput` would accept them, not yet anybody's; `normalise` makes
  * them a release's again.
  *
- * @throws RELEASE_REVISION_FORGED when the content is not what this controller stored;
- *   RELEASE_REVISION_UNREADABLE when it cannot be unpacked, is too large, or holds no stages.
+ * @throws RELEASE_REVISION_UNREADABLE when it cannot be unpacked, is too large, or holds no stages.
  */
-export function readStages(secret: KubeObject, release: string, key: Uint8Array): KubeObject[][] {
-  const { name, namespace = "", annotations = {} } = secret.metadata;
-  const content = contentOf(secret);
-  if (
-    !isRevisionOf(secret, release) ||
-    !isSignedBy(key, annotations[annotation.signature], release, namespace, content)
-  )
-    throw errors.RELEASE_REVISION_FORGED({ name });
-  return unpack(name, content);
+export function readStages(secret: KubeObject): KubeObject[][] {
+  const { name } = secret.metadata;
+  try {
+    return checkStages(JSON.parse(unpacked(secret)));
+  } catch (cause) {
+    // Messages of parsers quote what they parse; those of ours do not.
+    const why = cause instanceof CodedError ? cause.message : "it is no JSON, or more than there is room for";
+    throw errors.RELEASE_REVISION_UNREADABLE({ name, why });
+  }
+}
+
+/** To compare what is stored with what is to be; empty when it cannot be unpacked. */
+export function storedDigest(secret: KubeObject): string {
+  try {
+    return digest(unpacked(secret));
+  } catch {
+    return "";
+  }
+}
+
+/** The `storedDigest` of the revision that these stages would make. Of secrets too: not to be shown. */
+export function stagesDigest(stages: RevisionInput["stages"]): string {
+  return digest(JSON.stringify(stages));
 }
 
 /** Active first: newest `active-at`, then newest `created-at`. */
@@ -201,22 +224,10 @@ function instant(time: string): number {
 }
 
 function sign(key: Uint8Array, release: string, namespace: string, content: Uint8Array): string {
-  const digest = createHash("sha256").update(content).digest("hex");
+  const hash = createHash("sha256").update(content).digest("hex");
   return createHmac("sha256", key)
-    .update(JSON.stringify([release, namespace, digest]))
+    .update(JSON.stringify([release, namespace, hash]))
     .digest("base64url");
-}
-
-function isSignedBy(
-  key: Uint8Array,
-  signature: string | undefined,
-  release: string,
-  namespace: string,
-  content: Uint8Array,
-): boolean {
-  const expected = Buffer.from(sign(key, release, namespace, content));
-  const given = Buffer.from(signature ?? "");
-  return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
 function contentOf(secret: KubeObject): Buffer {
@@ -225,14 +236,8 @@ function contentOf(secret: KubeObject): Buffer {
   return Buffer.from(typeof resources === "string" ? resources : "", "base64");
 }
 
-function unpack(name: string, content: Buffer): KubeObject[][] {
-  try {
-    const packed = content[0] === 0x1f && content[1] === 0x8b;
-    const text = (packed ? gunzipSync(content, { maxOutputLength: largestStages }) : content).toString("utf8");
-    return checkStages(JSON.parse(text));
-  } catch (cause) {
-    // Messages of parsers quote what they parse; those of ours do not.
-    const why = cause instanceof CodedError ? cause.message : "it is no JSON, or more than there is room for";
-    throw errors.RELEASE_REVISION_UNREADABLE({ name, why });
-  }
+function unpacked(secret: KubeObject): string {
+  const content = contentOf(secret);
+  const packed = content[0] === 0x1f && content[1] === 0x8b;
+  return (packed ? gunzipSync(content, { maxOutputLength: largestStages }) : content).toString("utf8");
 }
