@@ -8,6 +8,7 @@ const readings: Readings = {
   queued: 1,
   running: 2,
   instances: 7,
+  pendingRevisions: 0,
   sandboxWorkers: 2,
   sandboxBusy: 1,
   sandboxWaiting: 0,

@@ -16,6 +16,7 @@ export interface Readings {
   readonly queued: number;
   readonly running: number;
   readonly instances: number;
+  readonly pendingRevisions: number;
   readonly sandboxWorkers: number;
   readonly sandboxBusy: number;
   readonly sandboxWaiting: number;
@@ -136,6 +137,7 @@ const gauges = {
   queued: ["atc_queue_depth", "Airways and instances waiting for a worker."],
   running: ["atc_workers_busy", "Reconciles running now."],
   instances: ["atc_instances", "Custom resources under control."],
+  pendingRevisions: ["atc_revisions_pending", "Revisions recorded in a status whose Secrets are not written yet."],
   sandboxWorkers: ["atc_sandbox_workers", "Worker threads that run flights."],
   sandboxBusy: ["atc_sandbox_busy", "Worker threads running a flight now."],
   sandboxWaiting: ["atc_sandbox_waiting", "Renders waiting for a worker thread."],

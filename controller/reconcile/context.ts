@@ -51,6 +51,8 @@ export interface Context extends Access {
   /** Whether this replica may write; one that stands by only watches. */
   leads(): boolean;
   readonly keyring: Keyring;
+  /** See `HistoryContext`. */
+  readonly unwritten: Set<HistoryState>;
   /** Milliseconds since the epoch. */
   now(): number;
 }

@@ -116,6 +116,7 @@ export function createController(options: ControllerOptions): Controller {
     causes,
     airways: new Map(),
     states: new Map(),
+    unwritten: new Set(),
     airwayObjects: new Map(),
     appliedCrds: new Map(),
     leads: () => leads,
@@ -140,6 +141,7 @@ export function createController(options: ControllerOptions): Controller {
       queued,
       running,
       instances: context.states.size,
+      pendingRevisions: [...context.unwritten].reduce((sum, { pending }) => sum + pending.length, 0),
       sandboxWorkers: workers,
       sandboxBusy: busy,
       sandboxWaiting: waiting,
@@ -173,9 +175,7 @@ export function createController(options: ControllerOptions): Controller {
       await airways.stop();
       await Promise.all([...context.airways.values()].map(({ instances }) => instances.reflector.stop()));
       await queue.stop();
-      const states = await Promise.allSettled(context.states.values());
-      const known = states.filter(state => state.status === "fulfilled").map(({ value }) => value.history);
-      await flushHistory(context, known);
+      await flushHistory(context);
       await tracker.stop();
     },
     checks() {

@@ -38,6 +38,7 @@ function setUp({ cap = 2, secrets = new FakeSecrets(), record = emptyRecord as R
     keyring: { key: async () => key },
     events: { record: (_, event) => void events.push(event), flush: async () => undefined },
     log: { warn: () => undefined },
+    unwritten: new Set(),
     now: () => now,
   };
   const object: KubeObject = { apiVersion: "examples.com/v1", kind: "Backend", metadata: { name: "a" } };
@@ -128,7 +129,7 @@ describe("the history of a release", () => {
   it("is written at a stop, and the next process has nothing to do", async () => {
     const first = setUp();
     await first.roll("1");
-    await flushHistory(first.context, [first.subject.state.history]);
+    await flushHistory(first.context);
     const second = first.restart();
     expect(await resumeRevision(second.context, second.subject)).toBe(true);
     expect(second.secrets.names).toEqual([second.subject.state.record.revision.name]);

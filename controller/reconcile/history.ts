@@ -41,6 +41,8 @@ export interface HistoryContext {
   readonly keyring: Keyring;
   readonly events: EventRecorder;
   readonly log: Pick<Logger, "warn">;
+  /** Those with pending revisions. */
+  readonly unwritten: Set<HistoryState>;
   now(): number;
 }
 
@@ -119,6 +121,7 @@ export async function nextRevision(
     const key = await context.keyring.key();
     const secret = revisionSecret({ name: made, namespace, release, at, source, stages, key });
     history.pending.push({ secret, madeAt: at });
+    context.unwritten.add(history);
     // Those beyond would be deleted as soon as they are written.
     if (history.pending.length > cap) history.pending.shift();
     history.sources?.push(source);
@@ -158,6 +161,7 @@ export async function storeRevisions(context: HistoryContext, subject: Subject, 
     }
     state.history.pending.shift();
   }
+  context.unwritten.delete(state.history);
   const names = namesOf(state.record.revision).filter(name => !lost.has(name));
   const left = await trim(context, subject, names.slice(cap));
   const [name = "", ...former] = [...names.slice(0, cap), ...left];
@@ -166,11 +170,13 @@ export async function storeRevisions(context: HistoryContext, subject: Subject, 
 }
 
 /** At a stop: writes what waits for a quiet moment, so that the next process finds the intents carried out. */
-export async function flushHistory(
-  { client, log }: Pick<HistoryContext, "client" | "log">,
-  histories: readonly Pick<HistoryState, "pending">[],
-): Promise<void> {
-  const waiting = histories.flatMap(({ pending }) => pending.splice(0));
+export async function flushHistory({
+  client,
+  log,
+  unwritten,
+}: Pick<HistoryContext, "client" | "log" | "unwritten">): Promise<void> {
+  const waiting = [...unwritten].flatMap(({ pending }) => pending.splice(0));
+  unwritten.clear();
   const writeNext = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const { secret } = next;
@@ -225,6 +231,7 @@ export async function removeHistory(context: HistoryContext, subject: Subject): 
     await remove(context, subject, name);
   }
   history.pending.length = 0;
+  context.unwritten.delete(history);
   subject.state.record = { ...record, revision: noRevision };
 }
 

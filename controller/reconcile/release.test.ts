@@ -102,6 +102,7 @@ function setUp(
     ...{ client, tracker, index, metrics: createMetrics(), causes: new CauseBook(), airways: new Map() },
     ...{ states: new Map(), now: () => 0 },
     keyring: { key: async () => Buffer.from("key") },
+    unwritten: new Set(),
     sandbox: {
       run: async () => {
         during();

@@ -72,10 +72,11 @@ async function restore(
 export async function forgetRelease(context: Context, key: string): Promise<void> {
   const state = context.states.get(key);
   // What a restoration under way adds would stay for ever.
-  const { access } = (await state?.catch(() => undefined)) ?? { access: context };
+  const known = await state?.catch(() => undefined);
   // One of the same name came meanwhile.
   if (context.states.has(key) && context.states.get(key) !== state) return;
   context.states.delete(key);
   context.causes.forget(key);
-  forgetDependencies(access, key);
+  if (known !== undefined) context.unwritten.delete(known.history);
+  forgetDependencies(known?.access ?? context, key);
 }

@@ -72,6 +72,15 @@ export class Atc {
     });
   }
 
+  /** Resolves when every revision is written; they follow a roll when it has been quiet for a moment. */
+  kept(): Promise<void> {
+    return eventually("all revisions are written", async () => {
+      const pending = await this.metric("atc_revisions_pending");
+      if (pending > 0) throw new Error(`${pending} revisions are pending`);
+      await this.idle();
+    });
+  }
+
   /** Resolves when every instance has been looked at since the start, and nothing is queued. */
   async settled(): Promise<void> {
     await eventually("all instances were looked at", async () => {
