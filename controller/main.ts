@@ -49,7 +49,7 @@ async function run(config: Config): Promise<void> {
     count: result => metrics.events.inc({ result }),
     onError: error => log.warn({ error: describeError(error) }, "an Event was not recorded"),
   });
-  const keyring = createKeyring({ client, namespace: cluster.namespace, log });
+  const keyring = createKeyring({ client, namespace: config.svcNamespace ?? cluster.namespace, log });
   const { concurrency } = config;
   const controller = createController({ client, sandbox, modules, events, metrics, log, keyring, concurrency });
   let started = false;
