@@ -73,8 +73,11 @@ export class Stage extends World {
     return url;
   }
 
-  pushModule(name: string, module: Buffer): Promise<string> {
-    return pushModule(inject("registry"), `${name}:test`, module);
+  async pushModule(repository: string, source: Buffer): Promise<string> {
+    const [host, tag] = [inject("registry"), "test"];
+    const layerType = "application/vnd.yoke.wasm.gzip";
+    await pushModule({ server: `http://${host}`, repository, tag, source, layerType });
+    return `oci://${host}/${repository}:${tag}`;
   }
 
   /** Applies an Airway for a flight, and returns its name without waiting for it. */
