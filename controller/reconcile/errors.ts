@@ -41,8 +41,4 @@ export const reconcileErrors = defineErrors({
       `the revision ${f.revision} was not stored by this controller, or was changed since`,
     todo: "Name another one of status.atc.revision; what yoke or a former installation stored is not applied.",
   },
-  FLIGHT_MODULE_CHANGED: {
-    message: (f: { url: string }) => `module "${f.url}" has changed since last use`,
-    todo: "Publish the module that was there, or say by its sha256 checksum that the new one is meant.",
-  },
 });

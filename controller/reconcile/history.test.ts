@@ -1,25 +1,27 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { flightModuleOf } from "../flight/loader.ts";
 import type { KubeObject } from "../kube/object.ts";
 import type { EventInput } from "../observe/events.ts";
-import { emptyRecord, type ReleaseRecord } from "../release/record.ts";
+import { emptyRecord, type ReleaseRecord, writeRecord } from "../release/record.ts";
 import { readRevision, revisionSecret } from "../release/revision.ts";
 import {
   activateRevision,
+  checkPin,
   emptyHistory,
   flushHistory,
   type HistoryContext,
-  keptSources,
   namesOf,
   nextRevision,
   recallHistory,
   removeHistory,
   resumeRevision,
+  sourceOf,
   storeAfter,
   storeRevisions,
 } from "./history.ts";
 import { releaseFinalizer } from "./owner.ts";
-import { revisionStages } from "./rollback.ts";
+import { createWantedReader, revisionStages } from "./rollback.ts";
 import { FakeSecrets } from "./testing/fakeSecrets.ts";
 
 const source = { url: "https://example.com/flight.wasm", checksum: "a".repeat(40) };
@@ -332,17 +334,84 @@ describe("a rollback", () => {
   });
 });
 
-describe("the modules of the kept revisions", () => {
-  it("are read from their metadata once, and known from then on", async () => {
-    const first = setUp();
-    await first.roll("1");
-    await first.store();
-    const { context, subject, secrets, roll } = first.restart();
+describe("a module at a URL that must not move", () => {
+  const module = (bytes: string) => flightModuleOf(Buffer.from(bytes));
+  const used = (bytes: string, more: { url?: string; checksum?: string } = {}) => ({
+    ...{ module: module(bytes), moduleUrl: more.url ?? source.url, moduleChecksum: more.checksum },
+  });
+
+  async function rolledBy(bytes: string, url?: string) {
+    const all = setUp();
+    await recallHistory(all.context, all.subject);
+    const made = sourceOf(used(bytes, url === undefined ? {} : { url }));
+    const revision = await nextRevision(all.context, all.subject, { stages: stage("1"), source: made, cap: 2 });
+    all.subject.state.record = { ...all.subject.state.record, flight: "sha256:x", revision };
+    await all.store();
+    return all.restart();
+  }
+
+  it("is the one that the release used last, or is refused", async () => {
+    const { context, subject, secrets } = await rolledBy("one");
+    await checkPin(context, subject, used("one"));
+    await expect(checkPin(context, subject, used("other"))).rejects.toThrow(
+      `module "${source.url}" has changed since last use`,
+    );
+    await checkPin(context, subject, used("other", { url: "https://example.com/elsewhere.wasm" }));
+    expect(secrets.requests.filter(request => request.startsWith("get"))).toHaveLength(1);
+  });
+
+  it("may change where its new checksum is given, and is what was used last from then on", async () => {
+    const { context, subject } = await rolledBy("one");
+    const meant = used("other", { checksum: module("other").digest });
+    await checkPin(context, subject, meant);
+    await recallHistory(context, subject);
+    const made = { stages: stage("2"), source: sourceOf(meant), cap: 2 };
+    subject.state.record = {
+      ...subject.state.record,
+      revision: await nextRevision(context, subject, made),
+    };
+    await checkPin(context, subject, used("other"));
+    await expect(checkPin(context, subject, used("one"))).rejects.toMatchObject({ code: "MODULE_CHANGED" });
+  });
+
+  it.each(["configmap://ns/flight/flight.js", "/flight.wasm", "oci://example.com/flight:latest"])(
+    "is not meant by %s",
+    async url => {
+      const { context, subject, secrets } = await rolledBy("one", url);
+      secrets.requests.length = 0;
+      await checkPin(context, subject, used("other", { url }));
+      expect(secrets.requests).toEqual([]);
+    },
+  );
+});
+
+describe("what a release wants", () => {
+  const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "ns", name: "a" };
+
+  it("is read from its active revision, once", async () => {
+    const { context, subject, secrets, roll, store } = setUp();
+    const reader = createWantedReader(context);
+    const owner = () => ({ ...subject.object, status: { atc: writeRecord(subject.state.record) } });
+    expect(await reader.wanted(owner(), subject.name, ref)).toBeUndefined();
+    await roll("1");
+    await store();
     secrets.requests.length = 0;
-    expect(await keptSources(context, subject)).toEqual([source]);
-    expect(await keptSources(context, subject)).toEqual([source]);
+    expect(await reader.wanted(owner(), subject.name, ref)).toMatchObject({ data: { value: "1" } });
+    expect(await reader.wanted(owner(), subject.name, { ...ref, name: "b" })).toBeUndefined();
+    expect(await reader.wanted(owner(), subject.name, { ...ref, apiVersion: "v2" })).toBeUndefined();
     expect(secrets.requests).toHaveLength(1);
     await roll("2");
-    expect(await keptSources(context, subject)).toHaveLength(2);
+    await store();
+    expect(await reader.wanted(owner(), subject.name, ref)).toMatchObject({ data: { value: "2" } });
+  });
+
+  it("is found as soon as its Secret is there", async () => {
+    const { context, subject, roll, store } = setUp();
+    const reader = createWantedReader(context);
+    await roll("1");
+    const owner = { ...subject.object, status: { atc: writeRecord(subject.state.record) } };
+    expect(await reader.wanted(owner, subject.name, ref)).toBeUndefined();
+    await store();
+    expect(await reader.wanted(owner, subject.name, ref)).toMatchObject({ data: { value: "1" } });
   });
 });

@@ -16,6 +16,8 @@ import type { FlightModule } from "../flight/sandbox.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
+import { moduleErrors } from "../modules/errors.ts";
+import { pinnable, shownUrl } from "../modules/url.ts";
 import type { EventRecorder } from "../observe/events.ts";
 import type { Logger } from "../observe/log.ts";
 import { mostRevisions, noRevision, type ReleaseRecord, type RevisionRecord } from "../release/record.ts";
@@ -124,7 +126,7 @@ export async function nextRevision(
     context.unwritten.add(history);
     // Those beyond would be deleted as soon as they are written.
     if (history.pending.length > cap) history.pending.shift();
-    history.sources?.push(source);
+    history.sources?.unshift(source);
     return { name: made, pending: true, former: namesOf(revision) };
   } catch (error) {
     if (!(error instanceof CodedError) || isKubeError(error)) throw error;
@@ -215,6 +217,7 @@ export async function activateRevision(
 ): Promise<RevisionRecord> {
   const { record, history } = subject.state;
   history.active = stagesDigest(stages);
+  history.sources = undefined;
   const { problem: _, ...revision } = record.revision;
   if (revision.name === name) return revision;
   const patch = activation(context.now());
@@ -235,12 +238,35 @@ export async function removeHistory(context: HistoryContext, subject: Subject): 
   subject.state.record = { ...record, revision: noRevision };
 }
 
-/** The modules that rendered the kept revisions; read once per process. */
-export async function keptSources(context: HistoryContext, subject: Subject): Promise<readonly RevisionSource[]> {
+/**
+ * Whether the module is the one that was at this URL when the release used it last (contract §7). A checksum says that
+ * this very module is meant.
+ *
+ * @throws MODULE_CHANGED
+ */
+export async function checkPin(
+  context: Pick<HistoryContext, "client">,
+  subject: Subject,
+  spec: Pick<ReleaseSpec, "module" | "moduleUrl" | "moduleChecksum">,
+): Promise<void> {
+  if (spec.moduleChecksum !== undefined || !pinnable(spec.moduleUrl)) return;
+  const { url, checksum } = sourceOf(spec);
+  const kept = await keptSources(context, subject);
+  const last = kept.find(source => source.url === url);
+  if (last !== undefined && last.checksum !== checksum) throw moduleErrors.MODULE_CHANGED({ url: shownUrl(url) });
+}
+
+/** The modules that rendered the kept revisions, that of the active one first; read once per process. */
+async function keptSources(
+  context: Pick<HistoryContext, "client">,
+  subject: Subject,
+): Promise<readonly RevisionSource[]> {
   const { record, history } = subject.state;
   if (history.sources !== undefined) return history.sources;
   const names = namesOf(record.revision);
-  const found = await Promise.all(names.map(name => read(context, subject, name, { metadataOnly: true })));
+  const found = await Promise.all(
+    names.map(name => pendingSecret(history, name) ?? read(context, subject, name, { metadataOnly: true })),
+  );
   const kept = found
     .filter(object => object !== undefined)
     .filter(object => isRevisionOf(object, subject.name.history));
@@ -263,6 +289,11 @@ export function namesOf({ name, former }: RevisionRecord): string[] {
   return name === "" ? [...former] : [name, ...former];
 }
 
+/** That of a revision which is named already and not written yet. */
+export function pendingSecret({ pending }: HistoryState, name: string): KubeObject | undefined {
+  return pending.find(({ secret }) => secret.metadata.name === name)?.secret;
+}
+
 export function secretRef({ name }: Pick<Subject, "name">, revision: string): ObjectRef {
   return { apiVersion: "v1", kind: "Secret", namespace: name.namespace, name: revision };
 }
@@ -275,7 +306,7 @@ function isInherited({ object, state: { record } }: Subject): boolean {
 
 /** Undefined also where the right to read is missing: history then begins anew, and the write tells what is wrong. */
 async function read(
-  { client }: HistoryContext,
+  { client }: Pick<HistoryContext, "client">,
   subject: Subject,
   name: string,
   options: { metadataOnly?: boolean } = {},

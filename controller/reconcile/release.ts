@@ -19,6 +19,7 @@ import { type AppliedChange, explain } from "./explain.ts";
 import { adopt, endRelease } from "./finalizer.ts";
 import {
   activateRevision,
+  checkPin,
   nextRevision,
   recallHistory,
   resumeRevision,
@@ -193,6 +194,7 @@ async function renderOrRecall(run: Run, object: KubeObject): Promise<Rendered> {
       redact: text => text,
     };
   }
+  await checkPin(context, { object, name, state }, spec);
   const rendered = await render({ ...access, sandbox: context.sandbox }, input, draft);
   context.metrics.renderSeconds.observe({ airway: owner.airway }, rendered.milliseconds / 1000);
   return rendered;

@@ -21,6 +21,8 @@ export interface ReleaseSpec {
   readonly ownerKind: "instance" | "flight";
   readonly module: FlightModule;
   readonly moduleUrl: string;
+  /** That the owner or its Airway asks for: sha256 hex. The module has it. */
+  readonly moduleChecksum: string | undefined;
   readonly mode: Mode;
   readonly clusterAccess: boolean;
   readonly matchers: readonly Matcher[];
@@ -67,6 +69,7 @@ export function instanceReleaseSpec(airway: AirwaySpec, module: FlightModule): R
     ownerKind: "instance",
     module,
     moduleUrl: airway.flightUrl,
+    moduleChecksum: airway.flightChecksum,
     mode: airway.mode,
     clusterAccess: airway.clusterAccess,
     matchers: airway.resourceAccessMatchers,
