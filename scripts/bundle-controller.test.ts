@@ -15,7 +15,7 @@ const program = `
   import { createSandbox } from ${JSON.stringify(sandbox)};
   import { flightModuleOf } from ${JSON.stringify(loader)};
   const sandbox = createSandbox();
-  const code = "export default call => call.lookup({ name: 'x' }).object";
+  const code = "export default call => call.lookup({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'n', name: 'x' }).object";
   const { stdout } = await sandbox.run({
     module: flightModuleOf(Buffer.from(code)), stdin: "", args: [], env: {}, timeoutMs: 10_000, maxMemoryMib: 0,
     lookup: async () => ({ state: "ok", object: "rendered" }),
