@@ -34,7 +34,11 @@ async function applyOne(options: {
     changed: () => undefined,
   });
   const index = new DependencyIndex();
-  const client = { discovery: { resolve: async () => type }, apply: async () => options.answer() };
+  const client = {
+    discovery: { resolve: async () => type },
+    get: async () => options.live,
+    apply: async () => options.answer(),
+  };
   const context = { client, tracker, index, metrics: createMetrics() } as unknown as Context;
   const state: ReleaseState = {
     record: emptyRecord,

@@ -13,6 +13,7 @@ import type { ObjectFacts } from "../release/facts.ts";
 import { changedLeaves, digest, fieldManager, holds, leavesOf, ownedFields } from "../release/fields.ts";
 import { type ChildAction, type DesiredChild, planChild } from "../release/plan.ts";
 import { checkRecord, type InventoryEntry } from "../release/record.ts";
+import { applyOver } from "./applyOver.ts";
 import type { Access, Context, ReleaseState } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { type AppliedChange, describe } from "./explain.ts";
@@ -215,13 +216,10 @@ async function applyChild(
   }
   const { resourceVersion: before = "", uid = "" } = live.get(child.key) ?? {};
   const isNew = uid === "";
-  // The uid too: without it an object that was deleted meanwhile would be made anew with what the flight saw then.
-  const lock = action.lock === undefined ? {} : { resourceVersion: action.lock, uid };
-  const body = { ...child.object, metadata: { ...child.object.metadata, ...lock } };
   try {
     let created = false;
     const object = await context.tracker.write(child.key, input.key, async () => {
-      const applied = await context.client.apply(body, { fieldManager, force: action.force });
+      const applied = await send(context, child.object, action, { uid, resourceVersion: before });
       created = applied.created;
       return applied.object;
     });
@@ -238,10 +236,26 @@ async function applyChild(
     const paths = former === undefined ? undefined : changedLeaves(former.leaves, leaves);
     return { result: "done", change: { object: refOf(child.object), why: action.why, paths } };
   } catch (error) {
+    const replaced = !isNew && isKubeError(error, "KUBE_NOT_FOUND");
     // Where any version would do, a conflict tells nothing of the inputs.
     const conditional = action.lock !== undefined || !action.force;
-    if (!conditional || !isKubeError(error, "KUBE_CONFLICT", "KUBE_FIELD_CONFLICT")) throw error;
+    const collided = conditional && isKubeError(error, "KUBE_CONFLICT", "KUBE_FIELD_CONFLICT");
+    if (!replaced && !collided) throw error;
     context.metrics.applies.inc({ result: "conflict" });
     return { result: "stale" };
   }
+}
+
+function send(
+  { client }: Pick<ApplyContext, "client">,
+  object: KubeObject,
+  { lock, force }: Extract<ChildAction, { action: "apply" }>,
+  known: { uid: string; resourceVersion: string },
+): Promise<{ object: KubeObject; created: boolean }> {
+  const options = { fieldManager, force };
+  if (known.uid === "") return client.apply(object, options);
+  if (lock === undefined) return applyOver(client, object, known, options);
+  // The uid too: without it an object that was deleted meanwhile would be made anew with what the flight saw then.
+  const metadata = { ...object.metadata, resourceVersion: lock, uid: known.uid };
+  return client.apply({ ...object, metadata }, options);
 }

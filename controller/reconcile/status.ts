@@ -9,6 +9,7 @@
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
 import { noStatus, type OwnerStatus, type StatedCondition } from "../release/ownerStatus.ts";
+import { applyOver } from "./applyOver.ts";
 import type { Context } from "./context.ts";
 
 export const statusManager = "yoke.cd/atc";
@@ -48,12 +49,12 @@ export async function writeStatus(
   const conditions = completed(stated, object, new Date(context.now()));
   const status = { ...beside.fields, conditions, ...(atc === undefined ? {} : { atc }) };
   if (holds(present, status, ready)) return object;
-  const { name, namespace, uid } = object.metadata;
-  const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) };
+  const { name, namespace, uid = "", resourceVersion = "" } = object.metadata;
+  const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
   const body: KubeObject = { apiVersion: object.apiVersion, kind: object.kind, metadata, status };
   try {
     const options = { fieldManager: statusManager, force: true, subresource: "status" } as const;
-    return (await context.client.apply(body, options)).object;
+    return (await applyOver(context.client, body, { uid, resourceVersion }, options)).object;
   } catch (error) {
     if (isKubeError(error, "KUBE_NOT_FOUND", "KUBE_CONFLICT")) return undefined;
     throw error;
