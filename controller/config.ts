@@ -25,7 +25,7 @@ export interface Config {
   /** A name of this replica that no other process has at the same time; undefined: a random one. */
   readonly leaderId: string | undefined;
   readonly leaseName: string;
-  /** undefined: that of the pod, or of the kubeconfig's context. */
+  /** undefined: that of the Service, else of the pod or of the kubeconfig's context. */
   readonly leaseNamespace: string | undefined;
   readonly leaseDurationMs: number;
   /** Folder of the module cache. */
@@ -137,7 +137,7 @@ function settings() {
     LEASE_NAMESPACE: {
       value: "NAME",
       fallback: undefined,
-      fallbackText: "the pod's",
+      fallbackText: "SVC_NAMESPACE, else the pod's",
       about: "where that Lease is",
       expected: "a name",
       parse: nonEmpty,

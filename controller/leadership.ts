@@ -32,7 +32,10 @@ export function openLeadership(config: Config, cluster: ClusterConfig, log: Logg
   }
   // Connections of its own: a renewal does not wait behind the work, nor does the fence hold it up.
   const client = createClient(cluster, { userAgent: "atc/0.1 leader-election" });
-  const lease = { namespace: config.leaseNamespace ?? cluster.namespace, name: config.leaseName };
+  const lease = {
+    namespace: config.leaseNamespace ?? config.svcNamespace ?? cluster.namespace,
+    name: config.leaseName,
+  };
   const identity = identityOf(config.leaderId ?? hostname(), randomBytes(4).toString("hex"));
   let told = "";
   const election = createLeaderElection({

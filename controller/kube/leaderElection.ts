@@ -137,6 +137,7 @@ const countsFor = 2 / 3;
 const renewAfter = 2 / 15;
 /** Standbys ask no more often than this, and leaders renew no less often than they have to. */
 const longestPauseMs = 2_000;
+const longestAttemptMs = 5_000;
 
 class Election implements LeaderElection {
   readonly identity: string;
@@ -324,7 +325,7 @@ class Election implements LeaderElection {
   /** An attempt without an answer leaves time for another one. */
   async #bounded<Result>(attempt: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
     const timeout = new AbortController();
-    const limitMs = (this.#options.durationMs * countsFor) / 2;
+    const limitMs = Math.min(longestAttemptMs, (this.#options.durationMs * countsFor) / 2);
     const cancel = this.#clock.schedule(limitMs, () => {
       timeout.abort(kubeErrors.KUBE_STOPPED({ what: `an attempt of ${limitMs / 1000} s to renew the Lease` }));
     });
