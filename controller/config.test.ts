@@ -27,6 +27,7 @@ test("without any setting the controller runs in a pod", () => {
     kubeContext: undefined,
     metricsAddress: { host: "127.0.0.1", port: 9464 },
     port: 3000,
+    renderBurst: 20,
     leaderElect: undefined,
     leaderId: undefined,
     leaseName: "atc",

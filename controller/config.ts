@@ -18,6 +18,8 @@ export interface Config {
   readonly port: number;
   /** Reconciles at a time. */
   readonly concurrency: number;
+  /** Renders of one instance that may follow each other at once. */
+  readonly renderBurst: number;
   /** Threads that run flights. */
   readonly flightWorkers: number;
   /** Whether replicas share the work; undefined: when this is a pod. */
@@ -102,6 +104,13 @@ function settings() {
       about: "instances reconciled at a time",
       expected: "a whole number from 1 to 1000",
       parse: wholeNumber(1, 1000),
+    } satisfies Setting<number>,
+    RENDER_BURST: {
+      value: "COUNT",
+      fallback: 20,
+      about: "renders of one instance at once, one more each 3 s, before it is slowed down",
+      expected: "a whole number from 1 to 999999999",
+      parse: wholeNumber(1, 999_999_999),
     } satisfies Setting<number>,
     FLIGHT_WORKERS: {
       value: "COUNT",
@@ -244,6 +253,7 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
       metricsAddress: read("METRICS_ADDRESS", table.METRICS_ADDRESS),
       port: read("PORT", table.PORT),
       concurrency: read("CONCURRENCY", table.CONCURRENCY),
+      renderBurst: read("RENDER_BURST", table.RENDER_BURST),
       flightWorkers: read("FLIGHT_WORKERS", table.FLIGHT_WORKERS),
       leaderElect: read("LEADER_ELECT", table.LEADER_ELECT),
       leaderId: read("LEADER_ID", table.LEADER_ID),

@@ -50,8 +50,9 @@ async function run(config: Config): Promise<void> {
     onError: error => log.warn({ error: describeError(error) }, "an Event was not recorded"),
   });
   const keyring = createKeyring({ client, namespace: config.svcNamespace ?? cluster.namespace, log });
-  const { concurrency } = config;
-  const controller = createController({ client, sandbox, modules, events, metrics, log, keyring, concurrency });
+  const { concurrency, renderBurst } = config;
+  const shared = { client, sandbox, modules, events, metrics, log, keyring };
+  const controller = createController({ ...shared, concurrency, renderBurst });
   let started = false;
   const server = await startServer({
     ...config.metricsAddress,

@@ -106,48 +106,12 @@ describe("a key", () => {
     expect(started).toHaveLength(2);
   });
 
-  test("does not start before its floor, whatever is added, until the floor is lifted", async () => {
-    const { queue, clock, started } = setUp();
-    queue.add("a", { notBefore: clock.now() + 10_000 });
-    queue.add("a", { priority: "high" });
-    clock.advance(9_999);
-    await turn();
-    expect(started).toHaveLength(0);
-    queue.add("a", { notBefore: 0 });
-    await turn();
-    expect(started).toHaveLength(1);
-  });
-
-  test("whose floor passes runs by itself", async () => {
-    const { queue, clock, started } = setUp();
-    queue.add("a");
-    queue.add("a", { notBefore: clock.now() + 10_000 });
-    await turn();
-    expect(started).toHaveLength(0);
-    clock.advance(10_000);
-    await turn();
-    expect(started).toHaveLength(1);
-  });
-
   test("may be due in months", async () => {
     const { queue, started } = setUp();
     queue.add("a", { afterMs: 90 * 86_400_000 });
     await turn();
     expect(started).toHaveLength(0);
     expect(queue.stats().delayed).toBe(1);
-  });
-
-  test("that is forgotten neither runs nor remembers", async () => {
-    const { queue, clock, started, last } = setUp();
-    queue.add("a");
-    await turn();
-    await last().fail();
-    expect(queue.failures("a")).toBe(1);
-    queue.forget("a");
-    expect(queue.failures("a")).toBe(0);
-    clock.advance(1_000_000);
-    await turn();
-    expect(started).toHaveLength(1);
   });
 });
 
@@ -172,6 +136,20 @@ describe("a failure", () => {
     queue.add("a");
     await turn();
     expect(last().context.failures).toBe(0);
+  });
+
+  test("goes on counting where an earlier process stopped", async () => {
+    const { queue, clock, started, last } = setUp();
+    queue.add("a");
+    await turn();
+    queue.resume("a", 4);
+    await last().fail();
+    clock.advance(15_999);
+    await turn();
+    expect(started).toHaveLength(1);
+    clock.advance(1);
+    await turn();
+    expect(started).toHaveLength(2);
   });
 
   test("ten thousand times in a row still leads to the next run", async () => {

@@ -44,17 +44,12 @@ export interface AddOptions {
   priority?: Priority;
   /** Earliest wins: a later add without delay runs at once. */
   afterMs?: number;
-  /**
-   * A floor, in milliseconds of the clock: the key does not start before it, whatever else is added. It stays until it
-   * has passed or the next `notBefore`; 0 lifts it.
-   */
-  notBefore?: number;
 }
 
 export interface QueueStats {
   /** Ready and waiting for a worker. */
   queued: number;
-  /** To run later: back-off, `afterMs`, `notBefore`. */
+  /** To run later: back-off, `afterMs`. */
   delayed: number;
   running: number;
   /** Keys whose last run failed. */
@@ -65,10 +60,10 @@ export interface QueueStats {
 
 export interface WorkQueue {
   add(key: string, options?: AddOptions): void;
-  /** Drops what is waiting, and the memory of failures and floors. A run under way goes on, and if it fails is repeated. */
-  forget(key: string): void;
   /** Failed runs in a row. */
   failures(key: string): number;
+  /** Goes on counting where an earlier process stopped: the next failure of a key that waits or runs pauses accordingly. */
+  resume(key: string, failures: number): void;
   /** Resolves when nothing runs and nothing is ready; delayed keys may remain. */
   idle(): Promise<void>;
   stats(): QueueStats;
@@ -90,7 +85,6 @@ interface Entry {
   failures: number;
   /** When the last run failed; with `failures` above 0. */
   failedAt: number;
-  notBefore: number;
   /** The wish for a run: undefined when there is none. */
   wish: { dueAt: number; priority: Priority } | undefined;
   /** In which lane it stands, and since when. */
@@ -103,7 +97,7 @@ class KeyedQueue implements WorkQueue {
   readonly #options: QueueOptions;
   readonly #clock: Clock;
   readonly #random: () => number;
-  /** Keys that wait, run, or have failures or a floor to remember. */
+  /** Keys that wait, run, or have failures to remember. */
   readonly #entries = new Map<string, Entry>();
   /** Ready keys, in order of arrival. */
   readonly #lanes = { high: new Set<Entry>(), normal: new Set<Entry>(), low: new Set<Entry>() };
@@ -120,28 +114,21 @@ class KeyedQueue implements WorkQueue {
     this.#random = options.random ?? Math.random;
   }
 
-  add(key: string, { priority = "normal", afterMs = 0, notBefore }: AddOptions = {}): void {
+  add(key: string, { priority = "normal", afterMs = 0 }: AddOptions = {}): void {
     if (this.#stopped) return;
     const entry = this.#entries.get(key) ?? newEntry(key);
     this.#entries.set(key, entry);
-    if (notBefore !== undefined) entry.notBefore = notBefore;
     this.#wish(entry, this.#clock.now() + Math.max(0, afterMs), priority);
     if (!entry.running) this.#place(entry);
   }
 
-  forget(key: string): void {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    this.#unplace(entry);
-    entry.wish = undefined;
-    entry.failures = 0;
-    entry.notBefore = 0;
-    if (!entry.running) this.#entries.delete(key);
-    this.#noticeIdle();
-  }
-
   failures(key: string): number {
     return this.#entries.get(key)?.failures ?? 0;
+  }
+
+  resume(key: string, failures: number): void {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) entry.failures = Math.max(entry.failures, failures);
   }
 
   idle(): Promise<void> {
@@ -184,7 +171,7 @@ class KeyedQueue implements WorkQueue {
   #place(entry: Entry): void {
     if (entry.wish === undefined || this.#stopped) return;
     const { priority } = entry.wish;
-    const delay = Math.max(entry.wish.dueAt, entry.notBefore) - this.#clock.now();
+    const delay = entry.wish.dueAt - this.#clock.now();
     if (delay <= 0 && entry.lane === priority) return;
     const { readyAt, lane } = entry;
     this.#unplace(entry);
@@ -250,7 +237,7 @@ class KeyedQueue implements WorkQueue {
     entry.running = false;
     this.#running--;
     this.#place(entry);
-    if (entry.wish === undefined && entry.failures === 0 && entry.notBefore <= this.#clock.now()) {
+    if (entry.wish === undefined && entry.failures === 0) {
       this.#entries.delete(entry.key);
     }
     this.#pump();
@@ -284,7 +271,6 @@ function newEntry(key: string): Entry {
     running: false,
     failures: 0,
     failedAt: 0,
-    notBefore: 0,
     wish: undefined,
     lane: undefined,
     readyAt: 0,

@@ -7,6 +7,7 @@ const readings: Readings = {
   watchedObjects: 12,
   queued: 1,
   running: 2,
+  openBreakers: 0,
   instances: 7,
   pendingRevisions: 0,
   sandboxWorkers: 2,

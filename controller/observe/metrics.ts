@@ -17,6 +17,7 @@ export interface Readings {
   readonly running: number;
   readonly instances: number;
   readonly pendingRevisions: number;
+  readonly openBreakers: number;
   readonly sandboxWorkers: number;
   readonly sandboxBusy: number;
   readonly sandboxWaiting: number;
@@ -61,7 +62,7 @@ export function createMetrics(): Metrics {
   return {
     renders: new Counter({
       name: "atc_renders_total",
-      help: "Renders wanted, by what became of them: rendered, skipped because no input changed, failed.",
+      help: "Renders wanted, by what became of them: rendered, skipped because no input changed, held back, failed.",
       labelNames: ["airway", "result"],
       registers,
     }),
@@ -138,6 +139,7 @@ const gauges = {
   running: ["atc_workers_busy", "Reconciles running now."],
   instances: ["atc_instances", "Custom resources under control."],
   pendingRevisions: ["atc_revisions_pending", "Revisions recorded in a status whose Secrets are not written yet."],
+  openBreakers: ["atc_breaker_open", "Releases that are slowed down because they render without end."],
   sandboxWorkers: ["atc_sandbox_workers", "Worker threads that run flights."],
   sandboxBusy: ["atc_sandbox_busy", "Worker threads running a flight now."],
   sandboxWaiting: ["atc_sandbox_waiting", "Renders waiting for a worker thread."],

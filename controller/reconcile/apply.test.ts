@@ -10,6 +10,7 @@ import { emptyRecord } from "../release/record.ts";
 import { applyRelease } from "./apply.ts";
 import type { Context, ReleaseState } from "./context.ts";
 import { emptyHistory } from "./history.ts";
+import { freshPace, paceLimits } from "./pace.ts";
 
 const child: KubeObject = { apiVersion: "v1", kind: "Secret", metadata: { name: "a", namespace: "ns" }, data: {} };
 const key = "v1|Secret|ns|a";
@@ -47,6 +48,8 @@ async function applyOne(options: {
     history: emptyHistory(),
     lastRun: 0,
     access: context,
+    pace: freshPace(paceLimits(1)),
+    paced: undefined,
   };
   const seen = new Map(options.seen === undefined ? [] : [[key, options.seen]]);
   const lookups: ObjectRef[] = [];

@@ -15,7 +15,9 @@ import type { ReleaseRecord } from "../release/record.ts";
 import type { ActiveAirway } from "./activeAirway.ts";
 import type { CauseBook } from "./causes.ts";
 import type { HistoryState } from "./history.ts";
+import type { Paced } from "./hold.ts";
 import type { Keyring } from "./keyring.ts";
+import type { Pace, PaceLimits } from "./pace.ts";
 
 /** One identity towards the API server, and what it watches: what it may not see must not come from another's watch. */
 export interface Access {
@@ -33,6 +35,10 @@ export interface ReleaseState {
   readonly history: HistoryState;
   /** When the last complete run ended, in milliseconds of `context.now()`; for the drift interval. */
   lastRun: number;
+  /** How often it rendered of late. */
+  pace: Pace;
+  /** Why it renders less often than it is called upon; undefined: it does not. */
+  paced: Paced | undefined;
   /** Where its dependencies are held. */
   readonly access: Access;
 }
@@ -48,6 +54,9 @@ export interface Context extends Access {
   readonly causes: CauseBook;
   readonly airways: Map<string, ActiveAirway>;
   readonly states: Map<string, Promise<ReleaseState>>;
+  readonly paceLimits: PaceLimits;
+  /** Keys of the releases whose breaker is open. */
+  readonly spinning: Set<string>;
   /** Whether this replica may write; one that stands by only watches. */
   leads(): boolean;
   readonly keyring: Keyring;

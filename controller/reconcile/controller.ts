@@ -30,6 +30,7 @@ import type { Keyring } from "./keyring.ts";
 import { airwayKey, parseKey } from "./keys.ts";
 import type { Owner } from "./owner.ts";
 import type { OwnerChange } from "./ownerStore.ts";
+import { paceLimits } from "./pace.ts";
 import { type NextLook, reconcileRelease } from "./release.ts";
 import { followRelease, forgetRelease, restoreRelease } from "./restore.ts";
 import { statusManager } from "./status.ts";
@@ -44,6 +45,8 @@ export interface ControllerOptions {
   readonly keyring: Keyring;
   /** Runs at the same time; they mostly wait for the API server. */
   readonly concurrency: number;
+  /** Renders of one release that may follow each other at once; see `pace.ts`. */
+  readonly renderBurst: number;
   /** Number of names of one kind in one namespace from which one watch serves them all. */
   readonly wideFrom?: number;
 }
@@ -117,6 +120,8 @@ export function createController(options: ControllerOptions): Controller {
     airways: new Map(),
     states: new Map(),
     unwritten: new Set(),
+    paceLimits: paceLimits(options.renderBurst),
+    spinning: new Set(),
     airwayObjects: new Map(),
     appliedCrds: new Map(),
     leads: () => leads,
@@ -142,6 +147,7 @@ export function createController(options: ControllerOptions): Controller {
       running,
       instances: context.states.size,
       pendingRevisions: [...context.unwritten].reduce((sum, { pending }) => sum + pending.length, 0),
+      openBreakers: context.spinning.size,
       sandboxWorkers: workers,
       sandboxBusy: busy,
       sandboxWaiting: waiting,

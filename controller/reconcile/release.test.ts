@@ -15,6 +15,7 @@ import type { Context } from "./context.ts";
 import { instanceOwner } from "./instance.ts";
 import { releaseFinalizer } from "./owner.ts";
 import { OwnerStore } from "./ownerStore.ts";
+import { paceLimits } from "./pace.ts";
 import { reconcileRelease } from "./release.ts";
 import { restoreRelease } from "./restore.ts";
 
@@ -54,6 +55,7 @@ function setUp(
   } = {},
 ) {
   const statuses: KubeObject[] = [];
+  const now = 0;
   const notes: string[] = [];
   const applied: string[] = [];
   let during: () => void = () => undefined;
@@ -100,9 +102,10 @@ function setUp(
   const active: ActiveAirway = { name: "things.x", reference, instances, serving: { spec, flight } };
   const context = {
     ...{ client, tracker, index, metrics: createMetrics(), causes: new CauseBook(), airways: new Map() },
-    ...{ states: new Map(), now: () => 0 },
+    ...{ states: new Map(), now: () => now, paceLimits: paceLimits(3), spinning: new Set() },
     keyring: { key: async () => Buffer.from("key") },
     unwritten: new Set(),
+    queue: { failures: () => 0, resume: () => undefined },
     sandbox: {
       run: async () => {
         during();

@@ -27,7 +27,8 @@ import {
   storeAfter,
   storeRevisions,
 } from "./history.ts";
-import { currentInputs, finishedInputs } from "./inputs.ts";
+import { calmDown, holdBack } from "./holdBack.ts";
+import { changedParts, currentInputs, finishedInputs } from "./inputs.ts";
 import { isSame, type Owner } from "./owner.ts";
 import type { ReleaseSpec } from "./releaseSpec.ts";
 import { FlightExit, type Rendered, redacted, releaseObjects, render } from "./render.ts";
@@ -59,6 +60,7 @@ export async function reconcileRelease(context: Context, owner: Owner): Promise<
     return {};
   }
   const state = await restoreRelease(context, owner, listed);
+  context.queue.resume(owner.key, state.record.failures);
   const object = owner.object();
   // Gone, or another one of the same name: its event leads here again.
   if (object === undefined || !isSame(object, listed)) return {};
@@ -104,15 +106,18 @@ async function look(run: Run, object: KubeObject): Promise<NextLook> {
   const { context, owner, state, spec } = run;
   // What an earlier process rendered and could not keep has to be rendered again.
   if (!(await resumeRevision(context, { object, name: owner.name, state }))) state.inputs = "";
-  if (!isDue(run) && state.inputs !== "" && state.inputs === currentInputs(owner, spec)) {
-    context.metrics.renders.inc({ airway: owner.airway, result: "skipped" });
-    // A cause that changed no input caused nothing.
-    context.causes.forget(owner.key);
-    await tell(context, owner, object, state, { ready: readyOf(run, object), stated: "as before" });
-    await keepRevisions(run, object);
-    return nextLook(run);
+  const inputs = currentInputs(owner, spec);
+  // A run that is due was asked for, so it is neither held back nor counted.
+  if (!isDue(run)) {
+    if (state.inputs !== "" && state.inputs === inputs) return rest(run, object);
+    const waitMs = holdBack(run, object, changedParts(state.inputs, inputs));
+    if (waitMs > 0) {
+      context.metrics.renders.inc({ airway: owner.airway, result: "held" });
+      await tellReadiness(run, object);
+      await keepRevisions(run, object);
+      return soonest(nextLook(run), { requeueAfterMs: waitMs });
+    }
   }
-  // The place to hold a render back (pace): from here on it costs.
   const causes = context.causes.take(owner.key);
   try {
     const next = await renderAndApply(run, object, causes);
@@ -122,6 +127,23 @@ async function look(run: Run, object: KubeObject): Promise<NextLook> {
     context.causes.giveBack(owner.key, causes);
     throw error;
   }
+}
+
+/** Nothing changed that matters. */
+async function rest(run: Run, object: KubeObject): Promise<NextLook> {
+  const { context, owner } = run;
+  context.metrics.renders.inc({ airway: owner.airway, result: "skipped" });
+  // A cause that changed no input caused nothing.
+  context.causes.forget(owner.key);
+  const calm = calmDown(run);
+  await tellReadiness(run, object);
+  await keepRevisions(run, object);
+  return soonest(nextLook(run), calm);
+}
+
+function tellReadiness(run: Run, object: KubeObject): Promise<boolean> {
+  const { context, owner, state } = run;
+  return tell(context, owner, object, state, { ready: readyOf(run, object), stated: "as before" });
 }
 
 /** `stale`: an input changed meanwhile. Its event leads here again; it may also have been seen before. */
@@ -164,6 +186,7 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
     lookups: rendered.lookups,
     inventory: result.inventory,
     lastRoll: rollOf(context, renderedAt, causes, result.changes) ?? state.record.lastRoll,
+    failures: 0,
     stated: state.record.stated,
     revision,
   };
@@ -176,7 +199,7 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   // Not before: a status that was not written is rendered again, because only the flight knows its part of it.
   state.inputs = inputs;
   await keepRevisions(run, object);
-  return looksAfter(run, rendered, result);
+  return soonest(looksAfter(run, rendered, result), calmDown(run));
 }
 
 /** What the flight makes of the owner, or what the revision holds that the owner asks for. */
@@ -214,7 +237,7 @@ async function keepRevisions(run: Run, object: KubeObject): Promise<void> {
   const after = storeAfter(state.history, context.now());
   if (after === undefined || (after > 0 && spec.mode !== "static")) return;
   await storeRevisions(context, { object, name: owner.name, state }, spec.historyCapSize);
-  await tell(context, owner, object, state, { ready: readyOf(run, object), stated: "as before" });
+  await tellReadiness(run, object);
 }
 
 function readyOf({ owner, state, spec }: Run, object: KubeObject): Ready {
@@ -227,13 +250,17 @@ function readyOf({ owner, state, spec }: Run, object: KubeObject): Ready {
 
 function looksAfter(run: Run, rendered: Rendered, result: ApplyResult): NextLook {
   const { spec } = run;
-  const looks = [
-    ...(spec.fixDriftIntervalMs === undefined ? [] : [spec.fixDriftIntervalMs]),
-    ...historyLooks(run),
-    ...(rendered.unknownKinds ? [unknownKindRetryMs] : []),
-    ...(result.outcome === "unserved" ? [servedRetryMs] : []),
-  ];
-  return looks.length === 0 ? {} : { requeueAfterMs: Math.min(...looks) };
+  return soonest(
+    spec.fixDriftIntervalMs === undefined ? {} : { requeueAfterMs: spec.fixDriftIntervalMs },
+    ...historyLooks(run).map(requeueAfterMs => ({ requeueAfterMs })),
+    rendered.unknownKinds ? { requeueAfterMs: unknownKindRetryMs } : {},
+    result.outcome === "unserved" ? { requeueAfterMs: servedRetryMs } : {},
+  );
+}
+
+function soonest(...looks: readonly NextLook[]): NextLook {
+  const times = looks.flatMap(({ requeueAfterMs }) => (requeueAfterMs === undefined ? [] : [requeueAfterMs]));
+  return times.length === 0 ? {} : { requeueAfterMs: Math.min(...times) };
 }
 
 /** For a write that met a newer version: its event may have been seen already, or may be none that queues a run. */

@@ -34,6 +34,8 @@ export interface ReleaseSpec {
   readonly historyCapSize: number;
   /** undefined: no re-run. */
   readonly fixDriftIntervalMs: number | undefined;
+  /** Between rolls that a change of what was looked up leads to; undefined: none. */
+  readonly minRollIntervalMs: number | undefined;
   /** Whether objects may name other namespaces than the release's. */
   readonly crossNamespace: boolean;
   /** After `argv[0]`, which is the release name. */
@@ -78,6 +80,7 @@ export function instanceReleaseSpec(airway: AirwaySpec, module: FlightModule): R
     prune: airway.prune,
     historyCapSize: airway.historyCapSize,
     fixDriftIntervalMs: airway.fixDriftIntervalMs,
+    minRollIntervalMs: airway.minRollIntervalMs,
     crossNamespace: airway.scope === "Cluster",
     args: [],
     input: { objectPath: airway.objectPath },

@@ -7,13 +7,14 @@ import { emptyRecord, type ReleaseRecord, readRecord } from "../release/record.t
 import { type Access, type Context, forgetDependencies, type ReleaseState } from "./context.ts";
 import { emptyHistory } from "./history.ts";
 import type { Owner } from "./owner.ts";
+import { freshPace } from "./pace.ts";
 
 /**
  * Brings back what the record of an earlier process knows, and watches what it depended on. Called for each owner as
  * soon as it is listed, and not when its turn comes, so that a start opens few wide watches instead of many exact ones.
  */
 export function restoreRelease(
-  context: Pick<Context, "states" | "now">,
+  context: Pick<Context, "states" | "now" | "paceLimits">,
   { key, access }: Pick<Owner, "key" | "access">,
   object: KubeObject,
 ): Promise<ReleaseState> {
@@ -30,7 +31,7 @@ export function restoreRelease(
  * For a replica that stands by: takes over what the one that leads has recorded, so that nothing but new events is left
  * to be learned when this one leads.
  */
-export function followRelease(context: Pick<Context, "states" | "now" | "causes">, owner: Owner): void {
+export function followRelease(context: Pick<Context, "states" | "now" | "causes" | "paceLimits">, owner: Owner): void {
   const { key, access } = owner;
   const former = context.states.get(key);
   const next = (async () => {
@@ -50,7 +51,7 @@ export function followRelease(context: Pick<Context, "states" | "now" | "causes"
 }
 
 async function restore(
-  { now }: Pick<Context, "now">,
+  { now, paceLimits }: Pick<Context, "now" | "paceLimits">,
   access: Access,
   draft: Draft,
   record: ReleaseRecord,
@@ -65,7 +66,10 @@ async function restore(
     ...record.lookups.map(ref => watch(ref, "lookup")),
     ...record.inventory.map(entry => watch(entry, "child")),
   ]);
-  return { record, inputs: record.inputs, applied: new Map(), history: emptyHistory(), lastRun: now(), access };
+  return {
+    ...{ record, inputs: record.inputs, applied: new Map(), history: emptyHistory(), lastRun: now(), access },
+    ...{ pace: freshPace(paceLimits), paced: undefined },
+  };
 }
 
 /** When the owner, or the Airway of its kind, is gone. */
@@ -78,5 +82,6 @@ export async function forgetRelease(context: Context, key: string): Promise<void
   context.states.delete(key);
   context.causes.forget(key);
   if (known !== undefined) context.unwritten.delete(known.history);
+  context.spinning.delete(key);
   forgetDependencies(known?.access ?? context, key);
 }

@@ -11,6 +11,7 @@ import type { KubeObject } from "../kube/object.ts";
 import { noStatus, type OwnerStatus, type StatedCondition } from "../release/ownerStatus.ts";
 import { applyOver } from "./applyOver.ts";
 import type { Context } from "./context.ts";
+import type { Paced } from "./hold.ts";
 
 export const statusManager = "yoke.cd/atc";
 
@@ -24,6 +25,8 @@ export interface Telling {
   readonly ready: Ready;
   /** What the controller remembers: of an instance the release record, of an Airway its flight. */
   readonly atc?: Readonly<Record<string, unknown>>;
+  /** Why it renders less often than it is called upon; see `hold.ts`. */
+  readonly paced?: Paced | undefined;
   /** What stands beside the controller's own. A Ready condition in it stands in place of `ready`. */
   readonly beside?: OwnerStatus;
 }
@@ -40,13 +43,13 @@ const longestMessage = 4000;
 export async function writeStatus(
   context: Pick<Context, "client" | "now">,
   object: KubeObject,
-  { ready, atc, beside = noStatus }: Telling,
+  { ready, atc, beside = noStatus, paced }: Telling,
 ): Promise<KubeObject | undefined> {
   const present = (object["status"] ?? {}) as Record<string, unknown>;
   const stated = beside.conditions.some(({ type }) => type === "Ready")
     ? beside.conditions
     : [...beside.conditions, { type: "Ready", ...ready, message: ready.message.slice(0, longestMessage) }];
-  const conditions = completed(stated, object, new Date(context.now()));
+  const conditions = completed([...stated, ...pacedConditions(object, paced)], object, new Date(context.now()));
   const status = { ...beside.fields, conditions, ...(atc === undefined ? {} : { atc }) };
   if (holds(present, status, ready)) return object;
   const { name, namespace, uid = "", resourceVersion = "" } = object.metadata;
@@ -59,6 +62,15 @@ export async function writeStatus(
     if (isKubeError(error, "KUBE_NOT_FOUND", "KUBE_CONFLICT")) return undefined;
     throw error;
   }
+}
+
+/** None where there never was one; when it ends it is told once that it did. */
+function pacedConditions(object: KubeObject, paced: Paced | undefined): StatedCondition[] {
+  const type = "Paced";
+  if (paced !== undefined) return [{ type, status: "True", ...paced }];
+  const { conditions = [] } = (object["status"] ?? {}) as { conditions?: Condition[] };
+  if (!conditions.some(condition => condition.type === type && condition.status === "True")) return [];
+  return [{ type, status: "False", reason: "AtRest", message: "rolls as soon as an input changes" }];
 }
 
 /** The transition is that of `status` alone, as the API conventions have it. */

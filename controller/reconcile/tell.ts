@@ -44,7 +44,7 @@ export async function tell(
   const written = await writeStatus(
     context,
     { ...newest, metadata },
-    { ready: news.ready, atc: writeRecord(record), beside },
+    { ready: news.ready, atc: writeRecord(record), beside, paced: state.paced },
   );
   if (written === undefined) return false;
   // Not before: what is remembered here counts as recorded.
@@ -58,6 +58,9 @@ function besideOf(newest: KubeObject, names: StatusNames, stated: Stated): Owner
   const before = statusUnder(newest, names);
   return stated === "nothing" ? withoutReady(before) : before;
 }
+
+/** From this many failures in a row their pause is long enough to be kept over a restart. */
+const worthRemembering = 4;
 
 export interface Failing {
   readonly error: unknown;
@@ -77,6 +80,8 @@ export async function tellFailure(
   if (isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER")) return;
   const message = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
   context.events.record(object, { type: "Warning", reason: "Error", action, note: message });
+  const failures = context.queue.failures(owner.key) + 1;
+  if (failures >= worthRemembering) state.record = { ...state.record, failures };
   const news = { ready: { status: "False", reason, message }, stated: stated ?? "nothing" } as const;
   try {
     await tellProblem(context, owner, object, state, news);

@@ -20,6 +20,7 @@ const record: fc.Arbitrary<ReleaseRecord> = fc.record({
   lookups: fc.array(ref),
   inventory: fc.array(fc.tuple(ref, fc.nat(5)).map(([entry, stage]) => ({ ...entry, stage }))),
   lastRoll: fc.option(fc.record({ renderedAt: word, time: word, cause: word }), { nil: undefined }),
+  failures: fc.nat(),
   stated: fc.record({ fields: fc.array(word), conditions: fc.array(word) }),
   revision,
 });

@@ -49,6 +49,8 @@ export interface ReleaseRecord {
   readonly lookups: readonly ObjectRef[];
   readonly inventory: readonly InventoryEntry[];
   readonly lastRoll: Roll | undefined;
+  /** Failed runs in a row, as far as they are worth remembering over a restart. */
+  readonly failures: number;
   /** What of the status is the flight's. */
   readonly stated: StatusNames;
   readonly revision: RevisionRecord;
@@ -62,6 +64,7 @@ export const emptyRecord: ReleaseRecord = {
   lookups: [],
   inventory: [],
   lastRoll: undefined,
+  failures: 0,
   stated: noNames,
   revision: noRevision,
 };
@@ -78,6 +81,7 @@ export function readRecord(owner: KubeObject): ReleaseRecord {
       .map(entry => ({ ...readRef(entry), stage: typeof entry["stage"] === "number" ? entry["stage"] : 0 }))
       .filter(hasName),
     lastRoll: text(roll["cause"]) === "" ? undefined : readRoll(roll),
+    failures: typeof stored["failures"] === "number" ? stored["failures"] : 0,
     stated: {
       fields: texts(child(stored, "stated")["fields"]),
       conditions: texts(child(stored, "stated")["conditions"]),
@@ -90,6 +94,7 @@ export function readRecord(owner: KubeObject): ReleaseRecord {
 export function writeRecord(record: ReleaseRecord): Record<string, unknown> {
   const { stated } = record;
   return {
+    ...(record.failures === 0 ? {} : { failures: record.failures }),
     flight: record.flight,
     inputs: record.inputs,
     lookups: record.lookups.map(writeRef),
