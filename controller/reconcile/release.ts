@@ -252,7 +252,7 @@ function looksAfter(run: Run, rendered: Rendered, result: ApplyResult): NextLook
   const { spec } = run;
   return soonest(
     spec.fixDriftIntervalMs === undefined ? {} : { requeueAfterMs: spec.fixDriftIntervalMs },
-    ...historyLooks(run).map(requeueAfterMs => ({ requeueAfterMs })),
+    historyLook(run),
     rendered.unknownKinds ? { requeueAfterMs: unknownKindRetryMs } : {},
     result.outcome === "unserved" ? { requeueAfterMs: servedRetryMs } : {},
   );
@@ -288,16 +288,15 @@ function isDue({ spec, state, context }: Run): boolean {
 function nextLook(run: Run): NextLook {
   const { spec, state, context } = run;
   const drift = spec.fixDriftIntervalMs;
-  const looks = [
-    ...(drift === undefined ? [] : [Math.max(1, state.lastRun + drift - context.now())]),
-    ...historyLooks(run),
-  ];
-  return looks.length === 0 ? {} : { requeueAfterMs: Math.min(...looks) };
+  return soonest(
+    drift === undefined ? {} : { requeueAfterMs: Math.max(1, state.lastRun + drift - context.now()) },
+    historyLook(run),
+  );
 }
 
-function historyLooks({ state, context }: Run): number[] {
+function historyLook({ state, context }: Run): NextLook {
   const after = storeAfter(state.history, context.now());
-  return after === undefined ? [] : [Math.max(1, after)];
+  return after === undefined ? {} : { requeueAfterMs: Math.max(1, after) };
 }
 
 function rollOf(
