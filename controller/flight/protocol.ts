@@ -31,6 +31,8 @@ export interface RunMessage {
   /** Everything included; undefined: no limit. */
   readonly timeoutMs: number | undefined;
   readonly maxMemoryMib: number;
+  /** Makes the program ready and does not call it; the output is empty. */
+  readonly onlyPrepare: boolean;
   /** Keys of programs that this worker will not be asked for again. */
   readonly forget: readonly string[];
 }

@@ -31,6 +31,7 @@ export interface WorkerRun {
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number | undefined;
   readonly maxMemoryMib: number;
+  readonly onlyPrepare: boolean;
   /** Resolves to JSON text. */
   answer(question: Question): Promise<string>;
 }
@@ -104,6 +105,7 @@ export class SandboxWorker {
       env: run.env,
       timeoutMs: run.timeoutMs,
       maxMemoryMib: run.maxMemoryMib,
+      onlyPrepare: run.onlyPrepare,
       forget: this.#remember(run.program),
     } satisfies RunMessage);
     return current.settle.promise;

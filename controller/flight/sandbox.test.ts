@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { CodedError } from "../../lib/errors.ts";
 import { cutMark } from "./cut.ts";
@@ -230,4 +231,32 @@ test("closing ends what runs and refuses what comes", async () => {
   for (const ended of [running, waiting, own.run(runOf(flight("return ''"))).catch(error => error)]) {
     expect(await ended).toMatchObject({ code: "FLIGHT_SANDBOX_CLOSED" });
   }
+});
+
+test("a module is prepared without being called, and what cannot be run is told", async () => {
+  const prepare = (code: string) => sandbox.prepare(flightModuleOf(new TextEncoder().encode(code)));
+  await prepare(flight("throw new Error('called');"));
+  await expect(prepare("export default 1")).rejects.toMatchObject({ code: "FLIGHT_BAD_MODULE" });
+  await expect(prepare("export default () => {")).rejects.toMatchObject({ code: expect.stringMatching(/^FLIGHT_/) });
+  await expect(prepare("throw new Error('top level')")).rejects.toThrow(/top level/);
+  const wasm = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+  await expect(sandbox.prepare(flightModuleOf(wasm))).rejects.toMatchObject({ code: "FLIGHT_BAD_MODULE" });
+});
+
+test("any bytes behind the header of a WebAssembly module end in a module or a coded error", async () => {
+  const magic = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+  const section = fc.tuple(fc.integer({ min: 0, max: 13 }), fc.uint8Array({ maxLength: 30 }));
+  const body = fc.oneof(
+    fc.uint8Array({ maxLength: 100 }).map(bytes => [...bytes]),
+    fc.array(section, { maxLength: 6 }).map(parts => parts.flatMap(([id, bytes]) => [id, bytes.length, ...bytes])),
+  );
+  await fc.assert(
+    fc.asyncProperty(body, async bytes => {
+      const code = await sandbox
+        .prepare(flightModuleOf(new Uint8Array([...magic, ...bytes])))
+        .catch(error => error.code);
+      expect(["FLIGHT_BAD_MODULE", "FLIGHT_OUT_OF_MEMORY"]).toContain(code);
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -66,8 +66,9 @@ export interface Sandbox {
    */
   run(run: FlightRun, signal?: AbortSignal): Promise<FlightResult>;
   /**
-   * Compiles WebAssembly ahead of its first run. Of JavaScript nothing is known before it runs.
-   * @throws FLIGHT_BAD_MODULE
+   * Shows that a module can be run, without a run: WebAssembly is compiled, JavaScript evaluated. What it does when it
+   * is called remains to be seen.
+   * @throws what `run` throws
    */
   prepare(module: FlightModule): Promise<void>;
   stats(): SandboxStats;
@@ -88,6 +89,18 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
 const unboundedMib = 4096;
 const javascriptMib = 128;
 
+interface PoolRun extends FlightRun {
+  readonly onlyPrepare: boolean;
+}
+
+/** More than flights have as a rule: whether it is enough for this one, its first run tells. */
+const preparationLimits = { timeoutMs: 30_000, maxMemoryMib: 1024 };
+
+function preparation(module: FlightModule): PoolRun {
+  const lookup = async () => ({ state: "error" as const, message: "nothing can be looked up before a render" });
+  return { module, stdin: "", args: [], env: {}, ...preparationLimits, onlyPrepare: true, lookup };
+}
+
 class Pool implements Sandbox {
   readonly #turns: Turns;
   readonly #programs = new Programs();
@@ -100,7 +113,16 @@ class Pool implements Sandbox {
     this.#turns = new Turns(size);
   }
 
-  async run(run: FlightRun, signal?: AbortSignal): Promise<FlightResult> {
+  run(run: FlightRun, signal?: AbortSignal): Promise<FlightResult> {
+    return this.#queue({ ...run, onlyPrepare: false }, signal);
+  }
+
+  async prepare(module: FlightModule): Promise<void> {
+    if (module.kind === "wasm") await this.#programs.of(module, unboundedMib);
+    else await this.#queue(preparation(module));
+  }
+
+  async #queue(run: PoolRun, signal?: AbortSignal): Promise<FlightResult> {
     const quickjs = await quickjsModule();
     const program = await this.#programs.of(run.module, memoryOf(run));
     signal?.throwIfAborted();
@@ -117,10 +139,6 @@ class Pool implements Sandbox {
     }
   }
 
-  async prepare(module: FlightModule): Promise<void> {
-    await this.#programs.of(module, unboundedMib);
-  }
-
   stats(): SandboxStats {
     const { running, queued, longestWait } = this.#turns;
     return { workers: this.#workers.size, running, queued, longestWait, lost: this.#lost };
@@ -135,7 +153,7 @@ class Pool implements Sandbox {
   async #runOn(
     worker: SandboxWorker,
     program: Program,
-    run: FlightRun,
+    run: PoolRun,
     signal: AbortSignal | undefined,
   ): Promise<Omit<FlightResult, "waitedMilliseconds">> {
     const questions = new Questions(run);

@@ -41,7 +41,11 @@ export function createPolicy({ keys, prove }: PolicyOptions): Policy {
       checkDigest(module, wanted);
       const known = proven.get(module) ?? proof(module);
       proven.set(module, known);
-      await known;
+      // A failure may be the machine's.
+      await known.catch((error: unknown) => {
+        proven.delete(module);
+        throw error;
+      });
     },
   };
 }

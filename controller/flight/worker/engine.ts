@@ -18,6 +18,7 @@ export interface EngineRun {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly maxMemoryMib: number;
+  readonly onlyPrepare: boolean;
   /** `performance.now()` value; Infinity: no limit. */
   readonly deadline: number;
   /** Blocks until the host has answered; JSON text. Throws RunFailure when the run is over. */

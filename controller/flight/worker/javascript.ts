@@ -78,6 +78,7 @@ function runFlight(session: Session, run: EngineRun, source: Source): Output {
   machine.limitTo(run.maxMemoryMib);
   const limitMib = machine.limitMib;
   const flight = session.flights.get(run.key) ?? evaluate(session, run.key, source, limitMib);
+  if (run.onlyPrepare) return { exitCode: 0, stdout: "", stderr: "" };
   machine.restore(flight.memory);
   const result = machine.invoke(flight.entry, JSON.stringify({ stdin: run.stdin, args: run.args, env: run.env }));
   if ("error" in result) throw host.failureOf(result.error, limitMib);
