@@ -286,10 +286,8 @@ function ownerOf(context: AirwayContext, key: string): Owner | undefined {
 function ownerChanged(context: AirwayContext, key: string, change: OwnerChange, object: KubeObject): void {
   const priority: Priority = change === "added" ? "low" : "high";
   const owner = ownerOf(context, key);
-  if (change === "record") {
-    if (owner !== undefined && !context.leads()) followRelease(context, owner);
-    return;
-  }
+  if (owner !== undefined && !context.leads() && change !== "added" && change !== "gone") followRelease(context, owner);
+  if (change === "record") return;
   if (change === "added" && owner !== undefined) {
     // Of an object of the same name that is gone.
     context.states.delete(key);

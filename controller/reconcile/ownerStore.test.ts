@@ -29,13 +29,25 @@ function thing(uid: string, resourceVersion: string, spec: unknown = {}): KubeOb
 }
 
 describe("OwnerStore", () => {
-  it("tells what a flight can see, and nothing of status and finalizers", () => {
+  it("tells what a flight can see and what a controller recorded, and nothing else of status and finalizers", () => {
     const { changes, watch } = setUp();
     watch.upsert(thing("u", "1"));
     watch.upsert({ ...thing("u", "2"), status: { conditions: [] } });
     watch.upsert(thing("u", "3", { other: true }));
-    watch.delete(thing("u", "4"));
-    expect(changes).toEqual(["added", "input", "gone"]);
+    watch.upsert({ ...thing("u", "4", { other: true }), status: { atc: { flight: "f" } } });
+    watch.delete(thing("u", "5"));
+    expect(changes).toEqual(["added", "input", "record", "gone"]);
+  });
+
+  it("takes from a list what is newer, and leaves alone what the list does not know yet", () => {
+    const { store, changes, watch } = setUp();
+    watch.upsert(thing("u", "5"));
+    store.refresh([thing("u", "4", { older: true })]);
+    store.refresh([]);
+    expect(store.get(key)?.metadata.resourceVersion).toBe("5");
+    store.refresh([{ ...thing("u", "6"), status: { atc: { flight: "f" } } }]);
+    expect(store.get(key)?.metadata.resourceVersion).toBe("6");
+    expect(changes).toEqual(["added", "record"]);
   });
 
   it("tells the instances of the first list when it is complete", () => {

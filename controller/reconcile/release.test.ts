@@ -17,7 +17,7 @@ import { releaseFinalizer } from "./owner.ts";
 import { OwnerStore } from "./ownerStore.ts";
 import { paceLimits } from "./pace.ts";
 import { reconcileRelease } from "./release.ts";
-import { restoreRelease } from "./restore.ts";
+import { followRelease, restoreRelease } from "./restore.ts";
 
 const airwayUid = "airway-1";
 const spec = {
@@ -183,6 +183,32 @@ describe("reconcileRelease", () => {
     ]);
     expect(JSON.stringify(statuses)).toContain("KUBE_FORBIDDEN");
     expect(notes).toHaveLength(1);
+  });
+
+  it("follows what another replica recorded, and what it depends on from then on", async () => {
+    const { context, owner, watch } = setUp({ resolve: async () => configMaps });
+    const recorded = (version: string, names: string[]) => ({
+      ...instance("u1", version),
+      status: { atc: { inventory: names.map(name => ({ ...inventory[0], name })) } },
+    });
+    const children = async () => (await context.states.get(key))?.record.inventory.map(({ name }) => name);
+    watch.upsert(recorded("10", ["a", "b"]));
+    void restoreRelease(context, owner, recorded("10", ["a", "b"]));
+    context.causes.add(key, {} as Cause);
+    followRelease(context, owner);
+    expect(await children()).toEqual(["a", "b"]);
+    expect(context.causes.take(key)).toHaveLength(1);
+
+    context.causes.add(key, {} as Cause);
+    watch.upsert(recorded("11", ["b", "c"]));
+    followRelease(context, owner);
+    expect(await children()).toEqual(["b", "c"]);
+    expect(context.index.dependencies(key).map(({ object }) => object)).toEqual([
+      "v1|ConfigMap|ns|b",
+      "v1|ConfigMap|ns|c",
+    ]);
+    expect(context.tracker.size).toBe(2);
+    expect(context.causes.take(key)).toEqual([]);
   });
 
   it("forgets an instance that is gone, also what its restoration adds only afterwards", async () => {

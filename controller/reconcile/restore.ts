@@ -35,10 +35,12 @@ export function followRelease(context: Pick<Context, "states" | "now" | "causes"
   const { key, access } = owner;
   const former = context.states.get(key);
   const next = (async () => {
-    await former?.catch(() => undefined);
+    const known = await former?.catch(() => undefined);
     const object = owner.object();
+    const record = object === undefined ? emptyRecord : readRecord(object);
+    if (known !== undefined && JSON.stringify(known.record) === JSON.stringify(record)) return known;
     const draft = access.index.begin(key);
-    const state = await restore(context, access, draft, object === undefined ? emptyRecord : readRecord(object));
+    const state = await restore(context, access, draft, record);
     for (const orphan of access.index.commit(draft)) access.tracker.untrack(orphan);
     // What was recorded has had its effect.
     context.causes.forget(key);
