@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } fro
 import { type Atc, startAtc } from "./support/atc.ts";
 import { eventually } from "./support/eventually.ts";
 import { backend, hashOf } from "./support/flights.ts";
+import { faultyApi } from "./support/proxy.ts";
 import { hashOn, World } from "./support/world.ts";
 
 const kubeconfig = inject("kubeconfig");
@@ -16,19 +17,19 @@ const hashFor = (value: string) => hashOf({ hello: Buffer.from(value).toString("
 const lease = (name: string) => world.ref("coordination.k8s.io/v1", "Lease", name);
 
 /** A replica of those that share this Lease. It is gone when the test is over. */
-async function replica(leaseName: string, duration = "3s"): Promise<Atc> {
+async function replica(leaseName: string, { duration = "3s", through = kubeconfig, id = "" } = {}): Promise<Atc> {
   const LEASE = { LEASE_NAME: leaseName, LEASE_NAMESPACE: world.namespace, LEASE_DURATION: duration };
-  const atc = await startAtc({ kubeconfig, env: { LEADER_ELECT: "true", ...LEASE } });
+  const atc = await startAtc({ kubeconfig: through, env: { LEADER_ELECT: "true", LEADER_ID: id, ...LEASE } });
   onTestFinished(() => atc.kill("SIGTERM"));
   return atc;
 }
 
 /** One that leads, and one that stands by and knows all instances. */
-async function pair(leaseName: string, duration?: string): Promise<{ leader: Atc; standby: Atc }> {
-  const leader = await replica(leaseName, duration);
+async function pair(leaseName: string, { duration = "3s", through = kubeconfig } = {}) {
+  const leader = await replica(leaseName, { duration, through });
   await leads(leader);
   await leader.settled();
-  const standby = await replica(leaseName, duration);
+  const standby = await replica(leaseName, { duration });
   await eventually("the standby knows all instances", async () => {
     expect(await standby.metric("atc_instances")).toBe(names.length);
   });
@@ -111,7 +112,7 @@ describe("of two replicas", () => {
   });
 
   it("the standby goes on at once when the leader stops in order, although the Lease would last an hour", async () => {
-    const { leader, standby } = await pair("stopped", "1h");
+    const { leader, standby } = await pair("stopped", { duration: "1h" });
     const before = await writes(standby);
     await leader.kill("SIGTERM");
     await leads(standby);
@@ -142,6 +143,31 @@ describe("of two replicas", () => {
     const after = await world.get(world.deployment("backend-3"));
     expect([after.metadata.generation, hashOn(after)]).toEqual([rolled.metadata.generation, hashFor("newer")]);
     await world.ready(world.instanceRef("Backend", "backend-3"));
+  });
+
+  it("a write of the former leader that arrives late is refused when the new one has written", async () => {
+    const api = await faultyApi(kubeconfig);
+    onTestFinished(() => api.close());
+    const { leader, standby } = await pair("late", { through: api.kubeconfig });
+    const path = `/apis/apps/v1/namespaces/${world.namespace}/deployments/backend-5`;
+    const held = api.holdBack("PATCH", path);
+    await world.secret("backend-5", "older");
+    await held.caught;
+    leader.signal("SIGSTOP");
+    await world.secret("backend-5", "newer");
+    await leads(standby);
+    await rolledTo("backend-5", "newer");
+    expect(await held.deliver()).toBe(409);
+    expect(hashOn(await world.get(world.deployment("backend-5")))).toBe(hashFor("newer"));
+    leader.signal("SIGCONT");
+    expect(await leader.ended()).toBe(75);
+  });
+
+  it("a replica with a name goes on after its own end at once, although the Lease would last an hour", async () => {
+    const killed = await replica("named", { duration: "1h", id: "atc-0" });
+    await leads(killed);
+    await killed.kill("SIGKILL");
+    await leads(await replica("named", { duration: "1h", id: "atc-0" }));
   });
 
   it("the one that lost stands by after its next start, and leads again in its turn", async () => {

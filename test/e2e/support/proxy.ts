@@ -6,6 +6,7 @@ import { Agent, request as httpsRequest } from "node:https";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { loadConfig } from "../../../controller/kube/config.ts";
 
 interface Front {
@@ -82,6 +83,15 @@ export async function networkProxy(kubeconfig: string): Promise<NetworkProxy> {
 export interface FaultyApi extends Front {
   /** Answers requests, and watches that are opened, with this status; undefined: passes them on. Open watches live on. */
   answerWith(status: number | undefined): void;
+  /** Takes the next request of this method and path out of the way, as a network does that delivers late. */
+  holdBack(method: string, path: string): HeldRequest;
+}
+
+export interface HeldRequest {
+  /** Resolves when the request is here. */
+  readonly caught: Promise<void>;
+  /** Sends it on, whatever became of its sender. Resolves with the status of the answer, which nobody gets. */
+  deliver(): Promise<number>;
 }
 
 /** Passes requests, so it can answer some itself; plain HTTP/1.1 towards the controller. */
@@ -89,6 +99,7 @@ export async function faultyApi(kubeconfig: string): Promise<FaultyApi> {
   const { server: target, ca, cert, key } = loadConfig({ kubeconfig });
   const agent = new Agent({ keepAlive: true, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) });
   let fault: number | undefined;
+  let holding: { method: string; path: string; caught: (send: () => Promise<number>) => void } | undefined;
   const refuse = (response: ServerResponse, code: number) => {
     const status = { kind: "Status", apiVersion: "v1", status: "Failure", code, message: "the test says no" };
     const retry = code === 429 ? { "retry-after": "1" } : {};
@@ -105,9 +116,24 @@ export async function faultyApi(kubeconfig: string): Promise<FaultyApi> {
     far.on("error", () => response.destroy());
     request.pipe(far);
   };
-  const server = createHttpServer((request, response) =>
-    fault === undefined ? pass(request, response) : refuse(response, fault),
-  );
+  const hold = async (request: IncomingMessage, caught: (send: () => Promise<number>) => void) => {
+    const { method, url, headers } = request;
+    const body = await buffer(request);
+    caught(async () => {
+      const far = httpsRequest(new URL(url ?? "/", target), { method, headers, agent }).end(body);
+      const [answer] = (await once(far, "response")) as [IncomingMessage];
+      answer.resume();
+      return answer.statusCode ?? 0;
+    });
+  };
+  const server = createHttpServer((request, response) => {
+    const held = holding;
+    if (held !== undefined && held.method === request.method && request.url?.split("?")[0] === held.path) {
+      holding = undefined;
+      void hold(request, held.caught);
+    } else if (fault === undefined) pass(request, response);
+    else refuse(response, fault);
+  });
   const config = (port: number) =>
     JSON.stringify({
       ...{ apiVersion: "v1", kind: "Config", "current-context": "e2e" },
@@ -120,6 +146,14 @@ export async function faultyApi(kubeconfig: string): Promise<FaultyApi> {
     ...front,
     answerWith: status => {
       fault = status;
+    },
+    holdBack: (method, path) => {
+      const request = Promise.withResolvers<() => Promise<number>>();
+      holding = { method, path, caught: request.resolve };
+      return {
+        caught: request.promise.then(() => undefined),
+        deliver: async () => (await request.promise)(),
+      };
     },
     close: async () => {
       server.closeAllConnections();
