@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CodedError } from "../../lib/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
@@ -181,4 +182,40 @@ describe("bad Airways", () => {
     expect(message).toContain("and 95 more");
     expect(message.length).toBeLessThan(1000);
   });
+});
+
+test("whatever an Airway says, it is a specification or an error with a code", () => {
+  const fields =
+    "wasmUrls template mode timeout maxMemoryMib objectPath resourceAccessMatchers fixDriftInterval historyCapSize prune group names scope versions name served storage schema openAPIV3Schema properties type kind plural flight __proto__ constructor".split(
+      " ",
+    );
+  const odd = fc.oneof(
+    fc.jsonValue({ maxDepth: 3 }),
+    fc.constantFrom(-1, 1e300, "1h", "-1s", "dynamic", ["*"], [[]], { a: null }, "../x", "Cluster"),
+  );
+  const change = fc.record({
+    path: fc.array(fc.constantFrom(...fields, 0), { minLength: 1, maxLength: 5 }),
+    value: odd,
+  });
+  /** A copy with the value where the path leads; a step that leads nowhere ends it. */
+  const changed = (of: unknown, [step, ...rest]: readonly (string | number)[], value: unknown): unknown => {
+    if (step === undefined) return value;
+    if (Array.isArray(of)) return of.map((item, at) => (at === 0 ? changed(item, rest, value) : item));
+    if (typeof of !== "object" || of === null) return value;
+    const inside = Object.getOwnPropertyDescriptor(of, step)?.value;
+    return Object.fromEntries([...Object.entries(of), [String(step), changed(inside, rest, value)]]);
+  };
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), changes => {
+      const spec = changes.reduce<unknown>((of, { path, value }) => changed(of, path, value), airway({})["spec"]);
+      try {
+        const { maxMemoryMib, kind } = parseAirway({ ...airway({}), spec });
+        expect(maxMemoryMib).toBeGreaterThanOrEqual(0);
+        expect(kind).toMatch(/./);
+      } catch (error) {
+        expect(error).toMatchObject({ code: expect.stringMatching(/^AIRWAY_/) });
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });

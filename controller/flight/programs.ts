@@ -1,7 +1,7 @@
 /** What a worker is given of a flight: JavaScript as it is, WebAssembly compiled, once for all workers. */
 import { errors } from "./errors.ts";
 import type { FlightModule } from "./loader.ts";
-import { capMemory } from "./wasmMemory.ts";
+import { boundModule } from "./wasmBounds.ts";
 
 export interface Program {
   /** Equal keys are equal programs. */
@@ -11,6 +11,7 @@ export interface Program {
 
 /** Compiled modules that are kept; each has the size of its machine code. */
 const keptCompiled = 16;
+const mostExports = 10_000;
 
 export class Programs {
   /** The one used last is at the end. */
@@ -34,10 +35,14 @@ export class Programs {
 }
 
 async function compile(bytes: Uint8Array, maxMemoryMib: number): Promise<WebAssembly.Module> {
-  const capped = capMemory(bytes, maxMemoryMib);
+  const capped = boundModule(bytes, maxMemoryMib);
   const module = await WebAssembly.compile(capped).catch((cause: unknown) => {
     throw errors.FLIGHT_BAD_MODULE({ why: cause instanceof Error ? cause.message : String(cause) }, cause);
   });
+  // Each is an object of its own in every run.
+  if (WebAssembly.Module.exports(module).length > mostExports) {
+    throw errors.FLIGHT_BAD_MODULE({ why: `it exports more than ${mostExports} things` });
+  }
   const exports = new Map(WebAssembly.Module.exports(module).map(({ name, kind }) => [name, kind]));
   if (exports.get("_start") !== "function" || exports.get("memory") !== "memory") {
     throw errors.FLIGHT_BAD_MODULE({ why: "it is no WASI command: it must export _start and memory" });

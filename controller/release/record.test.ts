@@ -54,6 +54,26 @@ describe("the release record", () => {
     );
   });
 
+  it("takes no entry that would leave its segment of a URL", () => {
+    const odd = fc.oneof(
+      word,
+      fc.string(),
+      fc.constantFrom("..", ".", "../../secrets/x", "a/b/c", "a%2fb", "a?b", "a\n"),
+    );
+    const entry = fc.record({ apiVersion: odd, kind: odd, namespace: odd, name: odd, stage: fc.oneof(fc.nat(), odd) });
+    const forged = fc.oneof(fc.jsonValue(), fc.record({ inventory: fc.array(entry), lookups: fc.array(entry) }));
+    fc.assert(
+      fc.property(forged, stored => {
+        const { inventory, lookups } = readRecord(instance(stored));
+        for (const { kind, namespace, name } of [...inventory, ...lookups]) {
+          const path = [kind, namespace, name].map(encodeURIComponent).join("/");
+          expect(new URL(`http://host/${path}`).pathname.split("/")).toHaveLength(4);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it("leaves out entries that name nothing", () => {
     const stored = { inventory: [{ apiVersion: "v1", kind: "Secret" }, 3, null], lookups: "no" };
     expect(readRecord(instance(stored))).toEqual(emptyRecord);

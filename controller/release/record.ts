@@ -7,6 +7,7 @@
  * release's owner key.
  */
 
+import { apiVersionPattern, kindPattern, namePattern, namespacePattern } from "../flight/names.ts";
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
 import { errors } from "./errors.ts";
 import { noNames, type StatusNames } from "./ownerStatus.ts";
@@ -162,8 +163,10 @@ function readRef(stored: Record<string, unknown>): ObjectRef {
   };
 }
 
-function hasName(ref: ObjectRef): boolean {
-  return ref.apiVersion !== "" && ref.kind !== "" && ref.name !== "";
+/** Whoever may write the status may write anything there; it becomes part of URLs. */
+function hasName({ apiVersion, kind, namespace, name }: ObjectRef): boolean {
+  const placed = namespace === "" || namespacePattern.test(namespace);
+  return placed && apiVersionPattern.test(apiVersion) && kindPattern.test(kind) && namePattern.test(name);
 }
 
 function child(of: unknown, field: string): Record<string, unknown> {
