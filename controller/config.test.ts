@@ -25,6 +25,9 @@ test("without any setting the controller runs in a pod", () => {
   expect(rest).toEqual({
     kube: undefined,
     kubeContext: undefined,
+    webhookUrl: undefined,
+    service: { name: undefined, port: 443 },
+    tls: { authorities: undefined, certificate: undefined, key: undefined },
     metricsAddress: { host: "127.0.0.1", port: 9464 },
     port: 3000,
     renderBurst: 20,
@@ -177,4 +180,12 @@ test("the election is switched on or off, or left to where the controller runs",
   expect(config(["--no-leader-elect"], { LEADER_ELECT: "true" }).leaderElect).toBe(false);
   expect(config([], { LEADER_ELECT: "false" }).leaderElect).toBe(false);
   expect(failure(["--lease-duration=999ms"]).code).toBe("CONFIG_VALUE_INVALID");
+});
+
+test("the webhooks' URL is one that Kubernetes takes", () => {
+  expect(config(["--webhook-url=https://127.0.0.1:3000/"]).webhookUrl).toBe("https://127.0.0.1:3000");
+  expect(config(["--webhook-url=https://[::1]:3000"]).webhookUrl).toBe("https://[::1]:3000");
+  for (const url of ["http://127.0.0.1:3000", "https://a/b", "https://a?b=c", "https://u:p@a", "127.0.0.1:3000"]) {
+    expect(() => config([`--webhook-url=${url}`])).toThrow(/--webhook-url/);
+  }
 });

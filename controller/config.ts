@@ -16,6 +16,16 @@ export interface Config {
   readonly metricsAddress: { readonly host: string; readonly port: number };
   /** HTTPS port of the admission webhooks. */
   readonly port: number;
+  /** How the API server reaches the webhooks, instead of by a Service. */
+  readonly webhookUrl: string | undefined;
+  /** The Service in front of the webhooks; without a name there is none. */
+  readonly service: { readonly name: string | undefined; readonly port: number };
+  /** Paths of PEM files; without them the controller makes its certificates itself. */
+  readonly tls: {
+    readonly authorities: string | undefined;
+    readonly certificate: string | undefined;
+    readonly key: string | undefined;
+  };
   /** Reconciles at a time. */
   readonly concurrency: number;
   /** Renders of one instance that may follow each other at once. */
@@ -93,10 +103,44 @@ function settings() {
     PORT: {
       value: "PORT",
       fallback: 3000,
-      about: "HTTPS port of the admission webhooks; unused until there are any",
+      about: "HTTPS port of the webhooks",
       expected: "a port number from 0 to 65535",
       parse: parsePort,
     } satisfies Setting<number>,
+    SVC_NAME: {
+      value: "NAME",
+      fallback: undefined,
+      fallbackText: "no webhooks",
+      about: "Service by which the API server reaches the webhooks",
+      expected: "a name",
+      parse: nonEmpty,
+    } satisfies Setting<string | undefined>,
+    SVC_NAMESPACE: {
+      value: "NAME",
+      fallback: undefined,
+      fallbackText: "the pod's",
+      about: "where that Service is, and the controller's own Secrets",
+      expected: "a name",
+      parse: nonEmpty,
+    } satisfies Setting<string | undefined>,
+    SVC_PORT: {
+      value: "PORT",
+      fallback: 443,
+      about: "its port",
+      expected: "a port number from 1 to 65535",
+      parse: wholeNumber(1, 65_535),
+    } satisfies Setting<number>,
+    WEBHOOK_URL: {
+      value: "URL",
+      fallback: undefined,
+      fallbackText: "none",
+      about: "how the API server reaches the webhooks where there is no Service, such as https://127.0.0.1:3000",
+      expected: "an https URL without path, query and user",
+      parse: parseWebhookUrl,
+    } satisfies Setting<string | undefined>,
+    TLS_CA_CERT: certificateFile("the authority behind TLS_SERVER_CERT"),
+    TLS_SERVER_CERT: certificateFile("the webhooks' certificate"),
+    TLS_SERVER_KEY: certificateFile("its key"),
     CONCURRENCY: {
       value: "COUNT",
       fallback: Math.max(8, cpus),
@@ -202,14 +246,6 @@ function settings() {
       expected: "a name",
       parse: nonEmpty,
     } satisfies Setting<string | undefined>,
-    SVC_NAMESPACE: {
-      value: "NAMESPACE",
-      fallback: undefined,
-      fallbackText: "none",
-      about: "namespace that the controller runs in",
-      expected: "a namespace",
-      parse: nonEmpty,
-    } satisfies Setting<string | undefined>,
     LOG_FORMAT: {
       value: "FORMAT",
       fallback: "json",
@@ -252,6 +288,16 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
       kubeContext: read("KUBE_CONTEXT", table.KUBE_CONTEXT),
       metricsAddress: read("METRICS_ADDRESS", table.METRICS_ADDRESS),
       port: read("PORT", table.PORT),
+      webhookUrl: read("WEBHOOK_URL", table.WEBHOOK_URL),
+      service: {
+        name: read("SVC_NAME", table.SVC_NAME),
+        port: read("SVC_PORT", table.SVC_PORT),
+      },
+      tls: {
+        authorities: read("TLS_CA_CERT", table.TLS_CA_CERT),
+        certificate: read("TLS_SERVER_CERT", table.TLS_SERVER_CERT),
+        key: read("TLS_SERVER_KEY", table.TLS_SERVER_KEY),
+      },
       concurrency: read("CONCURRENCY", table.CONCURRENCY),
       renderBurst: read("RENDER_BURST", table.RENDER_BURST),
       flightWorkers: read("FLIGHT_WORKERS", table.FLIGHT_WORKERS),
@@ -349,6 +395,24 @@ function wholeNumber(least: number, most: number): (text: string) => number | un
 
 function parsePort(text: string): number | undefined {
   return wholeNumber(0, 65_535)(text);
+}
+
+/** Kubernetes takes no other. */
+function parseWebhookUrl(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const { protocol, origin, href } = new URL(text);
+  return protocol === "https:" && href === `${origin}/` ? origin : undefined;
+}
+
+function certificateFile(about: string): Setting<string | undefined> {
+  return {
+    value: "PATH",
+    fallback: undefined,
+    fallbackText: "made by the controller",
+    about: `PEM file of ${about}`,
+    expected: "a path",
+    parse: nonEmpty,
+  };
 }
 
 /** IPv6 addresses are in brackets; an empty host is every interface. */

@@ -15,6 +15,10 @@ export const errors = defineErrors({
       `${f.source}: "${f.value}" is not ${f.expected}`,
     todo: "Correct the value; --help says what each setting means.",
   },
+  CONFIG_TLS_INCOMPLETE: {
+    message: () => "TLS_CA_CERT, TLS_SERVER_CERT and TLS_SERVER_KEY belong together, and not all are set",
+    todo: "Set all three, or none: then the controller makes its certificates itself.",
+  },
   CONFIG_VALUE_MISSING: {
     message: (f: { flag: string }) => `${f.flag} needs a value`,
     todo: "Write it as --flag=value or --flag value.",

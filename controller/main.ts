@@ -4,11 +4,13 @@
  * its place: a new process stands by without anything to unlearn (docs/decisions/0010-leader-election.md).
  */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { describeError } from "../lib/errors.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { createSandbox } from "./flight/sandbox.ts";
 import { createClient } from "./kube/client.ts";
 import { loadConfig } from "./kube/config.ts";
+import type { RequestInfo } from "./kube/transport.ts";
 import { openLeadership } from "./leadership.ts";
 import { openModuleStore } from "./moduleStore.ts";
 import { createEventRecorder } from "./observe/events.ts";
@@ -18,8 +20,13 @@ import { startServer } from "./observe/server.ts";
 import { createController } from "./reconcile/controller.ts";
 import { createKeyring } from "./reconcile/keyring.ts";
 import { statusManager } from "./reconcile/status.ts";
+import { openWebhooks } from "./webhooks.ts";
 
 const longestStopMs = 20_000;
+/** For a replica that stops: how long another one has to take over before the webhooks are nobody's. */
+const handOverMs = 2_000;
+/** After its election a leader knows all releases by then, or as soon as nothing is left to do. */
+const longestFirstLookMs = 60_000;
 /** Exit status of a replica that must start again to stand by; sysexits' EX_TEMPFAIL. */
 const lostLeadership = 75;
 
@@ -37,11 +44,14 @@ async function run(config: Config): Promise<void> {
     fencedWrites++;
     metrics.fencedWrites.inc();
   };
+  const onRequest = ({ method, status }: RequestInfo) =>
+    metrics.apiRequests.inc({ verb: method, status: String(status) });
   const client = createClient(cluster, {
     userAgent: "atc/0.1",
     ...(leadership.shared ? { leadership, onFenced } : {}),
-    onRequest: ({ method, status }) => metrics.apiRequests.inc({ verb: method, status: String(status) }),
+    onRequest,
   });
+  const reviewer = createClient(cluster, { userAgent: "atc/0.1 webhooks", onRequest });
   const sandbox = createSandbox({ workers: config.flightWorkers });
   const modules = openModuleStore(config, { client, sandbox, log });
   const events = createEventRecorder({
@@ -51,8 +61,9 @@ async function run(config: Config): Promise<void> {
   });
   const keyring = createKeyring({ client, namespace: config.svcNamespace ?? cluster.namespace, log });
   const { concurrency, renderBurst } = config;
+  const webhooks = openWebhooks(config, cluster, { client, reviewer, sandbox, log });
   const shared = { client, sandbox, modules, events, metrics, log, keyring };
-  const controller = createController({ ...shared, concurrency, renderBurst });
+  const controller = createController({ ...shared, ...(webhooks && { webhooks }), concurrency, renderBurst });
   let started = false;
   const server = await startServer({
     ...config.metricsAddress,
@@ -61,6 +72,7 @@ async function run(config: Config): Promise<void> {
       { name: "started", ok: started, detail: "the Airways are not known yet" },
       leadership.check(),
       ...controller.checks(),
+      ...(webhooks === undefined ? [] : [webhooks.check(leadership.isLeader())]),
     ],
   });
   log.info({ server: cluster.server, address: server.address }, "starting");
@@ -72,10 +84,13 @@ async function run(config: Config): Promise<void> {
     setTimeout(() => process.exit(1), longestStopMs).unref();
     await controller.stop();
     await events.flush();
+    await webhooks?.leave();
+    if (webhooks !== undefined && !(await leadership.handOver(handOverMs))) await webhooks.withdraw();
     await leadership.close();
+    await webhooks?.close();
     await modules.close();
     await sandbox.close();
-    await client.transport.close();
+    await Promise.all([client, reviewer].map(({ transport }) => transport.close()));
     await server.close();
     log.info({ fencedWrites }, "ended");
   };
@@ -96,13 +111,17 @@ async function run(config: Config): Promise<void> {
     log.error({ holder }, "another replica leads; this one ends, to stand by after its next start");
     void stopWith(lostLeadership);
   });
+  const serving = webhooks?.serve(controller.airways, () => started);
   const lead = async () => {
     await leadership.elected;
+    // A certificate has to be there before a CRD refers to it.
+    await serving;
     if (stopping) return;
     log.info("leading");
     await controller.lead();
+    await webhooks?.install(Promise.race([controller.idle(), delay(longestFirstLookMs, undefined, { ref: false })]));
   };
-  await Promise.all([lead(), controller.start().then(() => (started = true))]);
+  await Promise.all([serving, lead(), controller.start().then(() => (started = true))]);
 }
 
 try {

@@ -36,11 +36,8 @@ describe("KindBook", () => {
       const plural = plurals[kind];
       return plural === undefined ? undefined : { plural };
     });
-    expect(resolved).toEqual({
-      guarded: [{ group: "apps", plural: "deployments" }],
-      others: [],
-      namespaces: ["one"],
-    });
+    const guarded = [{ group: "apps", plural: "deployments" }];
+    expect(resolved).toEqual({ kinds: { guarded, others: [], namespaces: ["one"] }, isComplete: false });
   });
 
   it("whatever comes and goes, knows what is there", () => {

@@ -66,21 +66,24 @@ class Counter {
   }
 }
 
-/** Kinds that are not served (any more) have no objects to watch over. */
+/** A kind that is not served has no objects to watch over; `isComplete` says whether there was none. */
 export async function resolveKinds(
   book: KindBook,
   resolve: (apiVersion: string, kind: string) => Promise<{ readonly plural: string } | undefined>,
-): Promise<ChildKinds> {
+): Promise<{ kinds: ChildKinds; isComplete: boolean }> {
   const { guarded, others, namespaces } = book.kinds();
+  let isComplete = true;
   const types = async (keys: readonly string[]) => {
     const found = await Promise.all(
       keys.map(async key => {
         const [apiVersion = "", kind = ""] = key.split("|");
         const type = await resolve(apiVersion, kind);
+        if (type === undefined) isComplete = false;
         return type === undefined ? [] : [{ group: parseApiVersion(apiVersion).group, plural: type.plural }];
       }),
     );
     return found.flat();
   };
-  return { guarded: await types(guarded), others: await types(others), namespaces };
+  const kinds = { guarded: await types(guarded), others: await types(others), namespaces };
+  return { kinds, isComplete };
 }

@@ -5,7 +5,7 @@
 import type { KubeClient } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { compareResourceVersions, type KubeObject, type ObjectRef, type ResourceType } from "../kube/object.ts";
-import { createQueue } from "../kube/queue.ts";
+import { createQueue, type Outcome } from "../kube/queue.ts";
 import { createReflector, nameKey } from "../kube/reflector.ts";
 import { digest, ownedFields } from "../release/fields.ts";
 import { configurationLabel } from "./configurations.ts";
@@ -17,10 +17,21 @@ export interface InstallerOptions {
   readonly onError: (error: unknown, name: string) => void;
 }
 
+/** A configuration, or how it is made, which may fail and is then tried again. */
+export type Wanted = KubeObject | (() => Promise<Made>);
+
+export interface Made {
+  readonly configuration: KubeObject;
+  /** When it has to be made again although nobody says so. */
+  readonly againMs?: number | undefined;
+}
+
 export interface Installer {
   start(): void;
   /** From now on; `undefined`: there should be none. Before `start`, it is only noted. */
-  set(name: string, configuration: KubeObject | undefined): void;
+  set(name: string, configuration: Wanted | undefined): void;
+  /** Whether the cluster has it. */
+  has(name: string): Promise<boolean>;
   /** Resolves when all is as it was set, or has failed at least once. */
   idle(): Promise<void>;
   stop(): Promise<void>;
@@ -51,7 +62,7 @@ interface Applied {
 }
 
 export function createInstaller({ client, holder, onError }: InstallerOptions): Installer {
-  const wanted = new Map<string, KubeObject>();
+  const wanted = new Map<string, Wanted>();
   /** Names that should be gone. */
   const unwanted = new Set<string>();
   const applied = new Map<string, Applied>();
@@ -61,27 +72,29 @@ export function createInstaller({ client, holder, onError }: InstallerOptions): 
     concurrency: 2,
     baseDelayMs: 500,
     maxDelayMs: 30_000,
-    process: async name => {
-      await ensure(name).catch((error: unknown) => {
+    process: name =>
+      ensure(name).catch((error: unknown) => {
         onError(error, name);
         throw error;
-      });
-      return {};
-    },
+      }),
   });
 
-  const ensure = async (name: string): Promise<void> => {
-    const configuration = wanted.get(name);
-    if (configuration === undefined) {
+  const ensure = async (name: string): Promise<Outcome> => {
+    const want = wanted.get(name);
+    if (want === undefined) {
       if (unwanted.has(name)) await client.delete(refOf(name));
       applied.delete(name);
-      return;
+      return {};
     }
-    const wantedDigest = digest(JSON.stringify(configuration));
-    if (applied.get(name)?.digest === wantedDigest) return;
-    const { object } = await client.apply(configuration, { fieldManager, force: true });
-    const { resourceVersion = "" } = object.metadata;
-    applied.set(name, { digest: wantedDigest, fields: ownedFields(object, fieldManager), resourceVersion });
+    const { configuration, againMs }: Made = typeof want === "function" ? await want() : { configuration: want };
+    const body = withHolder(configuration, holder);
+    const wantedDigest = digest(JSON.stringify(body));
+    if (applied.get(name)?.digest !== wantedDigest) {
+      const { object } = await client.apply(body, { fieldManager, force: true });
+      const { resourceVersion = "" } = object.metadata;
+      applied.set(name, { digest: wantedDigest, fields: ownedFields(object, fieldManager), resourceVersion });
+    }
+    return againMs === undefined ? {} : { requeueAfterMs: againMs };
   };
 
   /** Or not what we have made of it. */
@@ -120,10 +133,11 @@ export function createInstaller({ client, holder, onError }: InstallerOptions): 
         unwanted.add(name);
       } else {
         unwanted.delete(name);
-        wanted.set(name, withHolder(configuration, holder));
+        wanted.set(name, configuration);
       }
       if (isStarted) queue.add(name);
     },
+    has: async name => (await client.get(refOf(name))) !== undefined,
     idle: () => queue.idle(),
     async stop() {
       await reflector.stop();

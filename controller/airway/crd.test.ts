@@ -53,6 +53,16 @@ function refusal(status: Schema): CodedError {
   throw new Error("accepted");
 }
 
+test("an Airway with a converter has its CRD ask for it, whatever the template says", () => {
+  const object = airway({}, { conversion: { strategy: "None" } });
+  const spec = parseAirway(object);
+  expect(instanceCrd(object, spec)["spec"]).toMatchObject({ conversion: { strategy: "None" } });
+  const clientConfig = { url: "https://127.0.0.1:3000/crdconvert/backends.examples.com", caBundle: "" };
+  expect(instanceCrd(object, spec, clientConfig)["spec"]).toMatchObject({
+    conversion: { strategy: "Webhook", webhook: { clientConfig, conversionReviewVersions: ["v1"] } },
+  });
+});
+
 describe("the CRD of an Airway", () => {
   test("is named like it, owned by it, and passes the template on", () => {
     const object = airway({}, { conversion: { strategy: "None" } });

@@ -47,9 +47,10 @@ const printerColumns = [
 /**
  * The CRD to apply with field manager `yoke`.
  *
+ * @param converter how the API server reaches the Airway's converter (`clientConfig`); absent: as the template says
  * @throws AIRWAY_STATUS_INVALID when the template's status cannot carry conditions.
  */
-export function instanceCrd(airway: KubeObject, spec: AirwaySpec): KubeObject {
+export function instanceCrd(airway: KubeObject, spec: AirwaySpec, converter?: unknown): KubeObject {
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
@@ -68,8 +69,13 @@ export function instanceCrd(airway: KubeObject, spec: AirwaySpec): KubeObject {
     spec: {
       ...spec.template,
       versions: spec.template.versions.map(version => instanceVersion(airway.metadata.name, version)),
+      ...(converter === undefined ? {} : { conversion: conversionBy(converter) }),
     },
   };
+}
+
+function conversionBy(clientConfig: unknown): Schema {
+  return { strategy: "Webhook", webhook: { clientConfig, conversionReviewVersions: ["v1"] } };
 }
 
 function instanceVersion(airway: string, version: CrdVersion): CrdVersion {

@@ -13,17 +13,17 @@ export const errors = defineErrors({
   },
   AIRWAY_MODE_UNKNOWN: {
     message: (f: { airway: string; mode: string }) => `Airway ${f.airway}: spec.mode: there is no mode "${f.mode}"`,
-    todo: "Choose standard, dynamic or subscription.",
+    todo: "Choose standard, static, dynamic or subscription.",
   },
-  AIRWAY_MODE_NOT_BUILT: {
-    message: (f: { airway: string; mode: string }) =>
-      `Airway ${f.airway}: spec.mode: "${f.mode}" is not supported yet; nothing would be denied`,
-    todo: "Choose standard or dynamic; static needs admission webhooks, which this version does not have.",
-  },
-  AIRWAY_CONVERTER_NOT_BUILT: {
+  AIRWAY_STATIC_NEEDS_ADMISSION: {
     message: (f: { airway: string }) =>
-      `Airway ${f.airway}: spec.wasmUrls.converter: conversion programs are not supported yet`,
-    todo: "Remove the converter and serve versions with one schema, or keep a single version.",
+      `Airway ${f.airway}: spec.mode: "static" needs webhooks, and the API server has no way to this controller's; nothing would be denied`,
+    todo: "Set SVC_NAME and SVC_NAMESPACE, or on loopback WEBHOOK_URL, of the controller; or choose another mode.",
+  },
+  AIRWAY_CONVERTER_NEEDS_ADMISSION: {
+    message: (f: { airway: string }) =>
+      `Airway ${f.airway}: spec.wasmUrls.converter: conversion needs webhooks, and the API server has no way to this controller's`,
+    todo: "Set SVC_NAME and SVC_NAMESPACE, or on loopback WEBHOOK_URL, of the controller; or keep versions with one schema.",
   },
   AIRWAY_NAME_MISMATCH: {
     message: (f: { airway: string; expected: string }) =>

@@ -64,7 +64,10 @@ describe("an Airway that says as little as possible", () => {
 describe("an Airway that says everything", () => {
   const spec = parseAirway(
     airway({
-      wasmUrls: { flight: "configmap://demo/flight/main.js", flightChecksum: "abc" },
+      wasmUrls: {
+        ...{ flight: "configmap://demo/flight/main.js", flightChecksum: "abc" },
+        ...{ converter: "configmap://demo/flight/converter.js", converterChecksum: "def" },
+      },
       mode: "dynamic",
       clusterAccess: true,
       resourceAccessMatchers: ["Secret", "demo/ConfigMap:one"],
@@ -80,6 +83,7 @@ describe("an Airway that says everything", () => {
   test("is taken at its word", () => {
     expect(spec).toMatchObject({
       flightChecksum: "abc",
+      converter: { url: "configmap://demo/flight/converter.js", checksum: "def" },
       mode: "dynamic",
       clusterAccess: true,
       resourceAccessMatchers: [
@@ -125,8 +129,6 @@ describe("bad Airways", () => {
     ["a duration without unit", { timeout: "10" }, "AIRWAY_DURATION_INVALID", 'spec.timeout: "10"'],
     ["a drift interval in words", { fixDriftInterval: "soon" }, "AIRWAY_DURATION_INVALID", "spec.fixDriftInterval"],
     ["a mode that nobody knows", { mode: "eager" }, "AIRWAY_MODE_UNKNOWN", 'spec.mode: there is no mode "eager"'],
-    ["a mode of later", { mode: "static" }, "AIRWAY_MODE_NOT_BUILT", '"static" is not supported yet'],
-    ["a converter", { wasmUrls: { flight: "x", converter: "y" } }, "AIRWAY_CONVERTER_NOT_BUILT", "wasmUrls.converter"],
     ["no flight", { wasmUrls: {} }, "AIRWAY_FIELD_INVALID", "spec.wasmUrls.flight"],
     [
       "an empty flight",

@@ -9,9 +9,6 @@ import { schemaProblems } from "./schema.ts";
 export const modes = ["standard", "static", "dynamic", "subscription"] as const;
 export type Mode = (typeof modes)[number];
 
-/** Denying edits needs admission webhooks; without them `static` would promise what nobody keeps. */
-const modesNotBuilt: readonly Mode[] = ["static"];
-
 export interface CrdVersion {
   name: string;
   served: boolean;
@@ -35,6 +32,8 @@ export interface AirwaySpec {
   flightUrl: string;
   /** sha256 hex of the uncompressed module. */
   flightChecksum?: string;
+  /** The program that converts instances between versions. */
+  converter?: { readonly url: string; readonly checksum?: string };
   /** Plain HTTP or unverified TLS towards an OCI registry. */
   insecure: boolean;
   mode: Mode;
@@ -76,6 +75,7 @@ const shape = z.looseObject({
     flight: text,
     flightChecksum: z.string().optional(),
     converter: z.string().optional(),
+    converterChecksum: z.string().optional(),
   }),
   objectPath: z.array(z.string()).default([]),
   fixDriftInterval: z.string().optional(),
@@ -109,8 +109,7 @@ const shape = z.looseObject({
 });
 
 /**
- * @throws AIRWAY_FIELD_INVALID, AIRWAY_DURATION_INVALID, AIRWAY_MODE_UNKNOWN, AIRWAY_MODE_NOT_BUILT,
- * AIRWAY_CONVERTER_NOT_BUILT, AIRWAY_NAME_MISMATCH, AIRWAY_STORAGE_VERSION, AIRWAY_SCHEMA_INVALID; each names the field.
+ * @throws AIRWAY_FIELD_INVALID, AIRWAY_DURATION_INVALID, AIRWAY_MODE_UNKNOWN, AIRWAY_NAME_MISMATCH, AIRWAY_STORAGE_VERSION, AIRWAY_SCHEMA_INVALID; each names the field.
  */
 export function parseAirway(object: KubeObject): AirwaySpec {
   const airway = object.metadata.name;
@@ -118,13 +117,13 @@ export function parseAirway(object: KubeObject): AirwaySpec {
   if (!parsed.success) throw fieldError(airway, parsed.error);
   const spec = parsed.data;
   const template = spec.template as CrdTemplate;
-  if (spec.wasmUrls.converter) throw errors.AIRWAY_CONVERTER_NOT_BUILT({ airway });
   const driftMs = duration(airway, "spec.fixDriftInterval", spec.fixDriftInterval);
   const rollMs = duration(airway, "spec.minRollInterval", spec.minRollInterval);
   const storageVersion = checkedTemplate(airway, template);
   return {
     flightUrl: spec.wasmUrls.flight,
     ...(spec.wasmUrls.flightChecksum ? { flightChecksum: spec.wasmUrls.flightChecksum } : {}),
+    ...converterOf(spec.wasmUrls),
     insecure: spec.insecure,
     mode: checkedMode(airway, spec.mode),
     clusterAccess: spec.clusterAccess,
@@ -147,9 +146,9 @@ export function parseAirway(object: KubeObject): AirwaySpec {
   };
 }
 
-/** Whether a text is the name of a mode that this version has. */
-function isBuiltMode(mode: string): mode is Mode {
-  return (modes as readonly string[]).includes(mode) && !(modesNotBuilt as readonly string[]).includes(mode);
+function converterOf(urls: z.infer<typeof shape>["wasmUrls"]): Pick<AirwaySpec, "converter"> {
+  const { converter: url, converterChecksum: checksum } = urls;
+  return url ? { converter: { url, ...(checksum ? { checksum } : {}) } } : {};
 }
 
 function fieldError(airway: string, error: z.ZodError): Error {
@@ -165,10 +164,10 @@ function duration(airway: string, path: string, text: string | undefined): numbe
   return milliseconds;
 }
 
-function checkedMode(airway: string, mode: string): Mode {
-  if (isBuiltMode(mode)) return mode;
-  if ((modes as readonly string[]).includes(mode)) throw errors.AIRWAY_MODE_NOT_BUILT({ airway, mode });
-  throw errors.AIRWAY_MODE_UNKNOWN({ airway, mode });
+function checkedMode(airway: string, text: string): Mode {
+  const mode = modes.find(candidate => candidate === text);
+  if (mode === undefined) throw errors.AIRWAY_MODE_UNKNOWN({ airway, mode: text });
+  return mode;
 }
 
 function timeout(milliseconds: number): number | undefined {

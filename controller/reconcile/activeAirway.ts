@@ -16,7 +16,13 @@ export interface ActiveAirway {
   readonly reference: OwnerReference;
   readonly instances: OwnerStore;
   /** undefined until a flight could be loaded. */
-  serving: { readonly spec: AirwaySpec; readonly flight: FlightModule } | undefined;
+  serving: Serving | undefined;
+}
+
+export interface Serving {
+  readonly spec: AirwaySpec;
+  readonly flight: FlightModule;
+  readonly converter: FlightModule | undefined;
 }
 
 export function airwayReference(name: string, uid: string): OwnerReference {

@@ -10,16 +10,16 @@
 
 import { CodedError } from "../../lib/errors.ts";
 import { instanceCrd } from "../airway/crd.ts";
+import { errors } from "../airway/errors.ts";
 import { type AirwaySpec, parseAirway } from "../airway/spec.ts";
 import type { Draft } from "../dynamic/dependencyIndex.ts";
 import { trackedKey } from "../dynamic/tracker.ts";
-import type { FlightModule } from "../flight/sandbox.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
 import type { Reflector, ReflectorHandler } from "../kube/reflector.ts";
 import { digest, fieldManager, ownedFields } from "../release/fields.ts";
-import { type ActiveAirway, airwayReference } from "./activeAirway.ts";
-import { type FlightRecord, flightRecord, loadFlight } from "./airwayFlight.ts";
+import { type ActiveAirway, airwayReference, type Serving } from "./activeAirway.ts";
+import { type FlightRecord, flightRecord, loadConverter, loadFlight } from "./airwayFlight.ts";
 import { type Context, forgetDependencies } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { airwayKey, instanceKey } from "./keys.ts";
@@ -46,8 +46,11 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
   try {
     if (context.leads() && !(await adopt(context, airway))) return { requeueAfterMs: conflictRetryMs };
     const spec = parseAirway(airway);
-    const loaded = await loadFlight(context.modules, airway, spec, ref => watchedObject(context, draft, ref));
+    requireWebhooks(context, name, spec);
+    const read = (ref: ObjectRef) => watchedObject(context, draft, ref);
+    const loaded = await loadFlight(context.modules, airway, spec, read);
     const flight = loaded.module;
+    const converter = (await loadConverter(context.modules, spec, read))?.module;
     const crd = await applyCrd(context, draft, airway, spec);
     if (crd === undefined || !(await isServed(context, servedType(crd)))) {
       // One that is being deleted waits for its instances, and they for their loop.
@@ -58,7 +61,8 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
       return crd === undefined ? {} : { requeueAfterMs: servedRetryMs };
     }
     for (const orphan of context.index.commit(draft)) context.tracker.untrack(orphan);
-    await activate(context, airway, crd, spec, flight);
+    await activate(context, airway, crd, { spec, flight, converter });
+    await context.webhooks?.setAirway(spec, airwayReference(name, airway.metadata.uid ?? ""));
     const serving = `serving ${spec.apiVersion} ${spec.kind} with flight sha256:${flight.digest}`;
     const message = loaded.problem === undefined ? serving : `${serving}; ${textOf(loaded.problem)}`;
     const record = { url: spec.flightUrl, sha256: flight.digest };
@@ -113,6 +117,13 @@ async function patchFinalizers(context: AirwayContext, airway: KubeObject, final
   }
 }
 
+/** What nobody would keep is not promised. */
+function requireWebhooks({ webhooks }: AirwayContext, airway: string, { mode, converter }: AirwaySpec): void {
+  if (webhooks !== undefined) return;
+  if (mode === "static") throw errors.AIRWAY_STATIC_NEEDS_ADMISSION({ airway });
+  if (converter !== undefined) throw errors.AIRWAY_CONVERTER_NEEDS_ADMISSION({ airway });
+}
+
 /** Watched before read, and a dependency of the Airway from then on. */
 async function watchedObject(context: Context, draft: Draft, ref: ObjectRef): Promise<KubeObject | undefined> {
   const type = await context.client.discovery.resolve(ref.apiVersion, ref.kind);
@@ -138,7 +149,8 @@ async function applyCrd(
   spec: AirwaySpec,
 ): Promise<KubeObject | undefined> {
   const ref = crdRef(airway.metadata.name);
-  const desired = instanceCrd(airway, spec);
+  const conversion = spec.converter && context.webhooks?.converter(airway.metadata.name);
+  const desired = instanceCrd(airway, spec, conversion);
   const live = await watchedObject(context, draft, ref);
   const facts = context.tracker.get(trackedKey(ref))?.facts;
   const own = `Airway ${airway.metadata.name}`;
@@ -166,18 +178,12 @@ async function isServed({ client: { discovery } }: Context, type: ResourceType):
 
 const servedRetryMs = 50;
 
-async function activate(
-  context: AirwayContext,
-  airway: KubeObject,
-  crd: KubeObject,
-  spec: AirwaySpec,
-  flight: FlightModule,
-): Promise<void> {
+async function activate(context: AirwayContext, airway: KubeObject, crd: KubeObject, serving: Serving): Promise<void> {
   const active = await watchInstances(context, airway, crd);
   const former = active.serving;
-  active.serving = { spec, flight };
+  active.serving = serving;
   if (former !== undefined && servingDigest(former) === servingDigest(active.serving)) return;
-  const change = former?.flight.digest === flight.digest ? "updated" : "flight changed";
+  const change = former?.flight.digest === serving.flight.digest ? "updated" : "flight changed";
   for (const key of active.instances.keys()) {
     if (former !== undefined) {
       const object = { apiVersion: airway.apiVersion, kind: airway.kind, namespace: "", name: airway.metadata.name };
@@ -188,7 +194,7 @@ async function activate(
   }
 }
 
-function servingDigest({ spec, flight }: NonNullable<ActiveAirway["serving"]>): string {
+function servingDigest({ spec, flight }: Serving): string {
   return digest(JSON.stringify([spec, flight.digest]));
 }
 
@@ -244,6 +250,7 @@ function isOwned(crd: KubeObject, airway: KubeObject): boolean {
 async function terminate(context: AirwayContext, airway: KubeObject): Promise<NextLook> {
   const { name, finalizers = [] } = airway.metadata;
   if (!finalizers.includes(airwayFinalizer)) return {};
+  context.webhooks?.removeAirway(name);
   const draft = context.index.begin(airwayKey(name));
   const crd = await watchedObject(context, draft, crdRef(name));
   if (crd !== undefined && isOwned(crd, airway)) {
@@ -266,6 +273,7 @@ async function terminate(context: AirwayContext, airway: KubeObject): Promise<Ne
 
 async function forgetAirway(context: AirwayContext, name: string): Promise<NextLook> {
   const active = context.airways.get(name);
+  context.webhooks?.removeAirway(name);
   context.airways.delete(name);
   context.appliedCrds.delete(name);
   context.causes.forget(airwayKey(name));

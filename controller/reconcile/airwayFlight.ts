@@ -34,6 +34,26 @@ export function loadFlight(
   });
 }
 
+/** undefined: the Airway has none. */
+export async function loadConverter(
+  modules: ModuleStore,
+  { converter, insecure }: Pick<AirwaySpec, "converter" | "insecure">,
+  read: ReadObject,
+): Promise<LoadedModule | undefined> {
+  if (converter === undefined) return undefined;
+  return modules.load({ ...converter, insecure, readConfigMap: url => readConfigMap(url, read) });
+}
+
+/** The flight that an instance names instead of its Airway's; always asked for anew, and held to the same checksum. */
+export function loadOverride(
+  modules: ModuleStore,
+  url: string,
+  { flightChecksum: checksum, insecure }: Pick<AirwaySpec, "flightChecksum" | "insecure">,
+  read: ReadObject,
+): Promise<LoadedModule> {
+  return modules.load({ url, checksum, insecure, fresh: true, readConfigMap: url => readConfigMap(url, read) });
+}
+
 export function flightRecord(airway: KubeObject): FlightRecord | undefined {
   const { atc } = (airway["status"] ?? {}) as { atc?: { flight?: Partial<FlightRecord> } };
   const { url, sha256 } = atc?.flight ?? {};

@@ -18,6 +18,7 @@ import type { HistoryState } from "./history.ts";
 import type { Paced } from "./hold.ts";
 import type { Keyring } from "./keyring.ts";
 import type { Pace, PaceLimits } from "./pace.ts";
+import type { Webhooks } from "./webhooks.ts";
 
 /** One identity towards the API server, and what it watches: what it may not see must not come from another's watch. */
 export interface Access {
@@ -52,6 +53,8 @@ export interface Context extends Access {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly causes: CauseBook;
+  /** Absent: the API server has no way to this controller. */
+  readonly webhooks?: Webhooks;
   readonly airways: Map<string, ActiveAirway>;
   readonly states: Map<string, Promise<ReleaseState>>;
   readonly paceLimits: PaceLimits;

@@ -4,6 +4,7 @@
 
 import { CodedError, describeError } from "../../lib/errors.ts";
 import { airwayCrd } from "../airway/crds.ts";
+import { parseAirway } from "../airway/spec.ts";
 import { DependencyIndex } from "../dynamic/dependencyIndex.ts";
 import { type TrackedChange, Tracker } from "../dynamic/tracker.ts";
 import type { Sandbox } from "../flight/sandbox.ts";
@@ -23,6 +24,7 @@ import { agesByKind, checkWatches } from "../observe/watches.ts";
 import { factsOf, type ObjectFacts, sameReadiness, sameShape } from "../release/facts.ts";
 import { readsWhole } from "../release/readiness.ts";
 import { type AirwayContext, reconcileAirway } from "./airway.ts";
+import { loadConverter } from "./airwayFlight.ts";
 import { CauseBook } from "./causes.ts";
 import { flushHistory } from "./history.ts";
 import { instanceOwner } from "./instance.ts";
@@ -32,8 +34,11 @@ import type { Owner } from "./owner.ts";
 import type { OwnerChange } from "./ownerStore.ts";
 import { paceLimits } from "./pace.ts";
 import { type NextLook, reconcileRelease } from "./release.ts";
+import { reactsToChildren } from "./releaseSpec.ts";
 import { followRelease, forgetRelease, restoreRelease } from "./restore.ts";
+import type { AirwayView } from "./reviews.ts";
 import { statusManager } from "./status.ts";
+import type { Webhooks } from "./webhooks.ts";
 
 export interface ControllerOptions {
   readonly client: KubeClient;
@@ -47,6 +52,8 @@ export interface ControllerOptions {
   readonly concurrency: number;
   /** Renders of one release that may follow each other at once; see `pace.ts`. */
   readonly renderBurst: number;
+  /** Absent: the API server has no way to this controller. */
+  readonly webhooks?: Webhooks;
   /** Number of names of one kind in one namespace from which one watch serves them all. */
   readonly wideFrom?: number;
 }
@@ -68,6 +75,8 @@ export interface Controller {
   checks(): Check[];
   /** Resolves when nothing is queued or running. */
   idle(): Promise<void>;
+  /** For webhooks. */
+  readonly airways: AirwayView;
 }
 
 /** A watch without any sign of life for this long makes the controller unready. Bookmarks come about once a minute. */
@@ -192,6 +201,29 @@ export function createController(options: ControllerOptions): Controller {
       ];
     },
     idle: () => queue.idle(),
+    airways: airwayView(context),
+  };
+}
+
+function airwayView(context: AirwayContext): AirwayView {
+  const { modules, client } = context;
+  return {
+    access: context,
+    modules,
+    all: () => context.airwayObjects.values(),
+    serving: airway => context.airways.get(airway)?.serving,
+    async converter(airway, signal) {
+      const object = context.airwayObjects.get(airway);
+      const { serving } = context.airways.get(airway) ?? {};
+      if (serving !== undefined || object === undefined) return serving?.converter;
+      // Without it instances may not be readable, and so not deletable, whatever else is wrong with the Airway.
+      return (await loadConverter(modules, parseAirway(object), ref => client.get(ref, { signal })))?.module;
+    },
+    trustChanged() {
+      for (const [name, { serving }] of context.airways) {
+        if (serving?.spec.converter !== undefined) context.queue.add(airwayKey(name), { priority: "high" });
+      }
+    },
   };
 }
 
@@ -315,7 +347,7 @@ function dependencyChanged(
   for (const dependent of context.index.dependents(tracked.key)) {
     if (dependent.instance === origin) continue;
     const owner = ownerOf(context, dependent.instance);
-    const renders = dependent.lookup || (shape && owner?.mode() === "dynamic");
+    const renders = dependent.lookup || (shape && reactsToChildren({ mode: owner?.mode() }));
     // Nothing before and nothing after: the object could not be read until now.
     const readable = before === undefined && after === undefined;
     if (!renders && !shape && !readiness && !readable) continue;

@@ -41,4 +41,14 @@ export const reconcileErrors = defineErrors({
       `the revision ${f.revision} was not stored by this controller, or was changed since`,
     todo: "Name another one of status.atc.revision; what yoke or a former installation stored is not applied.",
   },
+  AIRWAY_MODULE_REFUSED: {
+    message: (f: { what: "flight" | "converter"; url: string; why: string }) =>
+      `failed to validate ${f.what} url "${f.url}": ${f.why}`,
+    todo: "Correct the URL or checksum in spec.wasmUrls, or publish the module that they name.",
+  },
+  DRY_RUN_REFUSED: {
+    message: (f: { problems: readonly string[] }) =>
+      `the API server refuses ${f.problems.length} objects:\n${f.problems.map(problem => `  - ${problem}`).join("\n")}`,
+    todo: "Correct what the messages name, in the object or in its flight.",
+  },
 });

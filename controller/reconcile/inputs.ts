@@ -9,7 +9,7 @@ import { digest } from "../release/fields.ts";
 import type { ReleaseState } from "./context.ts";
 import { versionOf } from "./lookups.ts";
 import type { Owner } from "./owner.ts";
-import { type ReleaseSpec, reactsToLookups } from "./releaseSpec.ts";
+import { type ReleaseSpec, reactsToChildren, reactsToLookups } from "./releaseSpec.ts";
 
 /** As the watches know them now. */
 export function currentInputs({ key, access, input }: Owner, spec: ReleaseSpec): string {
@@ -59,7 +59,7 @@ function digestOf(
   const parts: Readonly<Record<InputPart, unknown>> = {
     owner: [module.digest, { mode, clusterAccess, matchers, crossNamespace, args, stdin }, input],
     lookups: reactsToLookups(spec) ? sorted(lookups) : [],
-    children: mode === "dynamic" ? sorted(children) : [],
+    children: reactsToChildren(spec) ? sorted(children) : [],
   };
   return inputParts.map(part => digest(JSON.stringify(parts[part]))).join(".");
 }

@@ -99,7 +99,12 @@ function setUp(
   });
   const flight = flightModuleOf(Buffer.from("export default () => '[]'"));
   const reference = airwayReference("things.x", airwayUid);
-  const active: ActiveAirway = { name: "things.x", reference, instances, serving: { spec, flight } };
+  const active: ActiveAirway = {
+    name: "things.x",
+    reference,
+    instances,
+    serving: { spec, flight, converter: undefined },
+  };
   const context = {
     ...{ client, tracker, index, metrics: createMetrics(), causes: new CauseBook(), airways: new Map() },
     ...{ states: new Map(), now: () => now, paceLimits: paceLimits(3), spinning: new Set() },

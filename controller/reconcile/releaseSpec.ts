@@ -92,6 +92,14 @@ export function reactsToLookups({ mode }: Pick<ReleaseSpec, "mode">): boolean {
   return mode === "dynamic" || mode === "subscription";
 }
 
+/**
+ * Whether a change of what was rendered calls for another render. In static mode such changes are denied; one that slipped
+ * through, because no webhook was there to ask, is put right.
+ */
+export function reactsToChildren({ mode }: { readonly mode: Mode | undefined }): boolean {
+  return mode === "dynamic" || mode === "static";
+}
+
 /** @throws FLIGHT_BAD_INPUT_PATH */
 export function stdinOf({ input }: Pick<ReleaseSpec, "input">, owner: KubeObject): string {
   return "text" in input ? input.text : JSON.stringify(valueAt(owner, input.objectPath));

@@ -23,6 +23,8 @@ export interface RenderInput {
   readonly spec: ReleaseSpec;
   /** The owner. Without a uid the objects get no owner reference. */
   readonly object: KubeObject;
+  /** Ends the run of the flight. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Rendered {
@@ -56,24 +58,27 @@ export async function render(
   input: RenderInput,
   draft?: Draft,
 ): Promise<Rendered> {
-  const { type, name, spec, object } = input;
+  const { type, name, spec, object, signal } = input;
   const { clusterAccess, matchers, module, timeoutMs, maxMemoryMib } = spec;
   const policy = { clusterAccess, matchers, owner: name.owner };
   const lookups = new RenderLookups(context, policy, reactsToLookups(spec) ? draft : undefined);
   const redact = (text: string) => lookups.redact(text);
   try {
-    const result = await context.sandbox.run({
-      module,
-      stdin: stdinOf(spec, object),
-      args: [name.release, ...spec.args],
-      env: { YOKE_RELEASE: name.release, YOKE_NAMESPACE: name.namespace, NAMESPACE: name.namespace },
-      timeoutMs,
-      maxMemoryMib,
-      // Instances of one Airway take turns among themselves; each Flight is a program of its own.
-      group: spec.ownerKind === "instance" ? `${type.plural}.${type.group}` : name.owner,
-      lookup: request => lookups.lookup(request),
-      restMapping: request => lookups.restMapping(request),
-    });
+    const result = await context.sandbox.run(
+      {
+        module,
+        stdin: stdinOf(spec, object),
+        args: [name.release, ...spec.args],
+        env: { YOKE_RELEASE: name.release, YOKE_NAMESPACE: name.namespace, NAMESPACE: name.namespace },
+        timeoutMs,
+        maxMemoryMib,
+        // Instances of one Airway take turns among themselves; each Flight is a program of its own.
+        group: spec.ownerKind === "instance" ? `${type.plural}.${type.group}` : name.owner,
+        lookup: request => lookups.lookup(request),
+        restMapping: request => lookups.restMapping(request),
+      },
+      signal,
+    );
     if (lookups.failure !== undefined) throw lookups.failure;
     const { exitCode, stdout, stderr, milliseconds } = result;
     const release = async () => releaseObjects(context, input, parseOutput(stdout));

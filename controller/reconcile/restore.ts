@@ -83,6 +83,7 @@ export async function forgetRelease(context: Context, key: string): Promise<void
   if (context.states.has(key) && context.states.get(key) !== state) return;
   context.states.delete(key);
   context.causes.forget(key);
+  void context.webhooks?.setRelease(key, undefined);
   if (known !== undefined) context.unwritten.delete(known.history);
   context.spinning.delete(key);
   forgetDependencies(known?.access ?? context, key);

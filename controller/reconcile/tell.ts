@@ -49,6 +49,10 @@ export async function tell(
   if (written === undefined) return false;
   // Not before: what is remembered here counts as recorded.
   state.record = record;
+  const isStatic = owner.mode() === "static";
+  const guarded = context.webhooks?.setRelease(owner.key, { isStatic, objects: record.inventory });
+  // Before there is anything to be changed by others.
+  if (isStatic) await guarded;
   owner.observe(written);
   return true;
 }

@@ -1,0 +1,239 @@
+/** The webhooks, asked by a real API server over loopback; the controller has an account of its own. */
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { createClient, type KubeClient } from "../../controller/kube/client.ts";
+import { loadConfig } from "../../controller/kube/config.ts";
+import type { KubeObject } from "../../controller/kube/object.ts";
+import { type Atc, type AtcOptions, startAtc, withAdmission } from "./support/atc.ts";
+import { eventually } from "./support/eventually.ts";
+import { echo } from "./support/flights.ts";
+import { serviceAccount } from "./support/identity.ts";
+import { World } from "./support/world.ts";
+
+const world = new World(inject("kubeconfig"), "admission");
+const { namespace, group } = world;
+let options: AtcOptions;
+let atc: Atc;
+
+beforeAll(async () => {
+  options = await withAdmission(inject("kubeconfig"));
+  atc = await startAtc(options);
+  await world.open();
+  await world.airway({ kind: "Echo", flight: echo });
+});
+
+afterAll(async () => {
+  await world.close().finally(() => atc.kill("SIGTERM"));
+});
+
+const configuration = (name: string) =>
+  world.ref("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", name, "");
+
+/** What the API server says to whoever tried. */
+async function refusal(attempt: Promise<unknown>): Promise<string> {
+  return attempt.then(
+    () => "accepted",
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+}
+
+function deployment(name: string, labels: Record<string, string> = {}, replicas = 1): KubeObject {
+  const app = { app: name };
+  const spec = { containers: [{ name: "main", image: "nginx" }] };
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name, labels },
+    spec: { replicas, selector: { matchLabels: app }, template: { metadata: { labels: app }, spec } },
+  };
+}
+
+function configMap(name: string, data: Record<string, string> = {}): KubeObject {
+  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data };
+}
+
+/** Somebody who may only manage this file's kinds. */
+async function jane(): Promise<KubeClient> {
+  const rules = [{ apiGroups: [group], resources: ["*"], verbs: ["*"] }];
+  const { kubeconfig } = await serviceAccount(inject("kubeconfig"), { name: "jane", namespace, rules });
+  return createClient(loadConfig({ kubeconfig }));
+}
+
+describe("the configurations", () => {
+  it("are there once the controller is ready, and the wide one is not", async () => {
+    for (const name of ["atc-airway", "atc-flight", "atc-resources", `echos.${group}`]) {
+      await world.get(configuration(name));
+    }
+    expect(await world.client.get(configuration("atc-external-resources"))).toBeUndefined();
+  });
+
+  it("are repaired when somebody edits or deletes them", async () => {
+    const before = await world.get(configuration("atc-airway"));
+    const webhooks = structuredClone(before["webhooks"]) as { clientConfig: { caBundle: string } }[];
+    for (const webhook of webhooks) webhook.clientConfig.caBundle = "";
+    await world.merge(configuration("atc-airway"), { webhooks });
+    await eventually("the CA bundle is back", async () => {
+      expect((await world.get(configuration("atc-airway")))["webhooks"]).toEqual(before["webhooks"]);
+    });
+    await world.delete(configuration(`echos.${group}`));
+    await eventually("the instances' webhooks are back", async () => {
+      await world.get(configuration(`echos.${group}`));
+    });
+  });
+
+  it("trust a new authority when the Secret with the old one is lost", async () => {
+    const bundleOf = async () => {
+      const { webhooks } = (await world.get(configuration("atc-airway"))) as unknown as {
+        webhooks: { clientConfig: { caBundle: string } }[];
+      };
+      return webhooks[0]?.clientConfig.caBundle;
+    };
+    const before = await bundleOf();
+    await world.delete(world.ref("v1", "Secret", "atc-tls", "default"));
+    await eventually("another authority", async () => expect(await bundleOf()).not.toBe(before));
+    await eventually("reviews are answered with its certificate", async () => {
+      const stages = [deployment("trusted", {}, -1)];
+      const said = await refusal(world.applyInstance("Echo", "trusted", { stages }));
+      expect(said).toContain("spec.replicas: Invalid value");
+    });
+  });
+});
+
+describe("an Airway", () => {
+  const denied = 'admission webhook "airways.yoke.cd" denied the request';
+
+  it("is refused when it cannot work", async () => {
+    const nobodyStores = [
+      { name: "v1", served: true, storage: false, schema: { openAPIV3Schema: { type: "object" } } },
+    ];
+    const names = { kind: "Broken", plural: "brokens" };
+    const template = { group, names, scope: "Namespaced", versions: nobodyStores };
+    const attempt = world.applyAirway({ kind: "Broken", flight: echo, spec: { template } });
+    expect(await refusal(attempt)).toContain(denied);
+    const wrongSum = { flight: `configmap://${namespace}/flight-echos/flight.js`, flightChecksum: "00" };
+    const said = await refusal(world.applyAirway({ kind: "Broken", flight: echo, spec: { wasmUrls: wrongSum } }));
+    expect(said).toContain(`${denied}: failed to validate flight url "${wrongSum.flight}": cannot verify module`);
+  });
+});
+
+describe("an instance", () => {
+  const denied = `admission webhook "echos.${group}" denied the request`;
+
+  it("is refused with the API server's errors about all of its objects", async () => {
+    const stages = [
+      deployment("wrong", { bad: "no spaces allowed" }, -5),
+      { apiVersion: "v1", kind: "Service", metadata: { name: "wrong" }, spec: { ports: [{ port: 0 }] } },
+    ];
+    const said = await refusal(world.applyInstance("Echo", "wrong", { stages }));
+    expect(said).toContain(denied);
+    expect(said).toContain("metadata.labels: Invalid value");
+    expect(said).toContain("spec.replicas: Invalid value");
+    expect(said).toContain("spec.ports[0].port: Invalid value");
+    expect(await world.client.get(world.deployment("wrong"))).toBeUndefined();
+  });
+
+  it("is refused with the flight's words", async () => {
+    await world.airway({ kind: "Picky", flight: "export default () => { throw new Error('replicas must be odd'); };" });
+    await eventually("the flight is asked", async () => {
+      expect(await refusal(world.applyInstance("Picky", "any"))).toContain("replicas must be odd");
+    });
+  });
+
+  it("is accepted when its objects need what an earlier stage makes", async () => {
+    const crd = {
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: `parts.${group}` },
+      spec: {
+        group,
+        names: { kind: "Part", plural: "parts" },
+        scope: "Namespaced",
+        versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object" } } }],
+      },
+    };
+    const part = { apiVersion: `${group}/v1`, kind: "Part", metadata: { name: "part" } };
+    const prune = { crds: true, namespaces: true };
+    await world.airway({ kind: "Maker", flight: echo, spec: { prune } });
+    await world.instance("Maker", "maker", { stages: [crd, part] });
+    await world.get(world.ref(`${group}/v1`, "Part", "part"));
+  });
+
+  it("is not asked about while it is being deleted, nor for the controller's bookkeeping", async () => {
+    await world.instance("Echo", "short", { stages: [configMap("short")] });
+    await world.delete(world.instanceRef("Echo", "short"));
+    await world.gone(world.instanceRef("Echo", "short"));
+    expect(atc.logs()).not.toContain('"review failed"');
+  });
+
+  it("may not be overridden by somebody who may not update Airways", async () => {
+    const client = await jane();
+    const instance = (annotations: Record<string, string>): KubeObject => ({
+      apiVersion: `${group}/v1`,
+      kind: "Echo",
+      metadata: { name: "janes", namespace, annotations },
+      spec: { of: "e2e", stages: [] },
+    });
+    const attempt = (annotations: Record<string, string>) =>
+      refusal(client.apply(instance(annotations), { fieldManager: "jane", force: true }));
+    const words = "user does not have permissions to create or update override annotations";
+    expect(await attempt({ "overrides.yoke.cd/flight": "https://evil.attack" })).toContain(words);
+    expect(await attempt({})).toBe("accepted");
+    expect(await attempt({ "overrides.yoke.cd/mode": "dynamic" })).toContain(words);
+    await client.transport.close();
+  });
+});
+
+describe("static mode", () => {
+  const cannotModify = 'admission webhook "resources.yoke.cd" denied the request: cannot modify flight sub-resources';
+  const cannotScale =
+    'admission webhook "scale.resources.yoke.cd" denied the request: cannot modify flight sub-resources';
+  const cannotDelete =
+    'admission webhook "resources.yoke.cd" denied the request: cannot delete resources managed by Air-Traffic-Controller';
+
+  async function scale(name: string, replicas: number): Promise<string> {
+    const { status, body } = await world.client.transport.request({
+      method: "PATCH",
+      path: `/apis/apps/v1/namespaces/${namespace}/deployments/${name}/scale`,
+      headers: { "content-type": "application/merge-patch+json" },
+      body: JSON.stringify({ spec: { replicas } }),
+    });
+    return status === 200 ? "accepted" : (JSON.parse(body) as { message: string }).message;
+  }
+
+  it("keeps what was rendered, and lets additions, status and the end of all through", async () => {
+    const airway = await world.airway({ kind: "Rigid", flight: echo, spec: { mode: "static" } });
+    await world.instance("Rigid", "rigid", { stages: [deployment("rigid", {}, 2)] });
+    const ref = world.deployment("rigid");
+    await eventually("changes are refused", async () => {
+      expect(await refusal(world.merge(ref, { spec: { replicas: 5 } }))).toContain(cannotModify);
+    });
+    expect(await refusal(world.delete(ref))).toContain(cannotDelete);
+    await eventually("scaling is refused", async () => expect(await scale("rigid", 5)).toContain(cannotScale));
+    expect(await scale("rigid", 2)).toBe("accepted");
+    const release = { metadata: { annotations: { "instance.atc.yoke.cd/release": "another" } } };
+    expect(await refusal(world.merge(ref, release))).toContain("instance.atc.yoke.cd/release");
+    await world.merge(ref, { metadata: { labels: { added: "yes" } }, spec: { minReadySeconds: 3 } });
+    await eventually("the Deployment's own controller reports", async () => {
+      const { observedGeneration } = (await world.get(ref))["status"] as { observedGeneration: number };
+      expect(observedGeneration).toBe((await world.get(ref)).metadata.generation);
+    });
+    // The controller's own writes.
+    await world.instance("Rigid", "rigid", { stages: [deployment("rigid", {}, 3)] });
+    expect((await world.get(ref))["spec"]).toMatchObject({ replicas: 3, minReadySeconds: 3 });
+    await world.delete(world.airwayRef(airway));
+    await world.gone(world.airwayRef(airway));
+    await world.gone(ref);
+    await world.gone(configuration(airway));
+  });
+});
+
+describe("annotations of ownership", () => {
+  it("stay in every mode", async () => {
+    await world.instance("Echo", "owned", { stages: [configMap("owned")] });
+    await eventually("changes are refused", async () => {
+      const patch = { metadata: { annotations: { "instance.atc.yoke.cd/release": null } } };
+      const said = await refusal(world.merge(world.configMap("owned"), patch));
+      expect(said).toContain('admission webhook "annotations.resources.yoke.cd" denied the request');
+    });
+    await world.merge(world.configMap("owned"), { metadata: { annotations: { mine: "free" } } });
+  });
+});
