@@ -39,7 +39,7 @@ export const moduleErrors = defineErrors({
   },
   MODULE_ARTIFACT: {
     message: (f: { url: string; why: string }) => `"${f.url}" is no module: ${f.why}`,
-    todo: "Push the module with `yoke stow`, or as an OCI artifact with the media types of docs/decisions/0008-modules.md.",
+    todo: "Check that the URL names a flight: WebAssembly, or JavaScript with a default export; in a registry, with the media types of docs/decisions/0008-modules.md.",
   },
   MODULE_CHECKSUM: {
     message: (f: { wanted: string; got: string }) =>

@@ -48,9 +48,18 @@ test("a file is read, unpacked, and noticed when it changes", async () => {
   expect(await textOf(store, { url: path })).toBe(one);
   writeFileSync(path, gzipSync(`${two} `));
   const loaded = await store.load({ url: `file://${path}`, fresh: true });
-  expect(loaded).toMatchObject({ module: { digest: sha256(`${two} `) }, sha1: sha1(`${two} `), problem: undefined });
+  expect(loaded).toMatchObject({ module: { digest: sha256(`${two} `) }, problem: undefined });
   expect(await textOf(store, { url: path, fresh: true })).toBe(`${two} `);
   await expect(store.load({ url: `${path}.gone` })).rejects.toMatchObject({ code: "MODULE_MISSING" });
+});
+
+test("nothing is told of a file that is no flight", async () => {
+  const path = join(folder(), "token");
+  writeFileSync(path, "hunter2");
+  const error = await open()
+    .load({ url: path })
+    .catch((problem: Error) => problem);
+  expect(error).toMatchObject({ code: "MODULE_ARTIFACT", message: expect.not.stringContaining("hunter2") });
 });
 
 test("a ConfigMap is read by the caller's function", async () => {

@@ -11,7 +11,6 @@
  * Promises: one download per URL at a time, shared by all who wait; a failed one is not remembered; a download that
  * nobody waits for any more still ends, within its time-out.
  */
-import { createHash } from "node:crypto";
 import type { CodedError } from "../../lib/errors.ts";
 import { type FlightModule, flightModuleOf } from "../flight/loader.ts";
 import { createAllowList } from "./allowList.ts";
@@ -42,8 +41,6 @@ export type ReadConfigMap = (url: ConfigMapUrl) => Promise<Uint8Array | undefine
 
 export interface LoadedModule {
   readonly module: FlightModule;
-  /** sha1 hex of the module, not packed: how yoke's revisions name it. */
-  readonly sha1: string;
   /** Why this is not what is at the URL now, or why that is not known. */
   readonly problem: CodedError | undefined;
   /** When a further load asks the source again. Undefined: never, or a watch tells. */
@@ -123,7 +120,7 @@ class Store implements ModuleStore {
     const entry = this.#entry(request, url);
     await abortable(entry.refresh(request.fresh === true), request.signal);
     const { module, problem } = await entry.choose(candidate => this.#policy.check(candidate, request));
-    return { module, sha1: sha1Of(module), problem, lookAgainMs: entry.dueInMs() };
+    return { module, problem, lookAgainMs: entry.dueInMs() };
   }
 
   async close(): Promise<void> {
@@ -140,7 +137,7 @@ class Store implements ModuleStore {
     }
     const module = await this.#moduleOf(content, request.url);
     await this.#policy.check(module, request);
-    return { module, sha1: sha1Of(module), problem: undefined, lookAgainMs: undefined };
+    return { module, problem: undefined, lookAgainMs: undefined };
   }
 
   #entry({ url: written, insecure = false }: ModuleRequest, url: RemoteUrl): Entry {
@@ -173,6 +170,9 @@ class Store implements ModuleStore {
   /** Equal content is the same object, so that it is held, proven and compiled once. */
   async #moduleOf(content: Uint8Array, written: string): Promise<FlightModule> {
     const made = flightModuleOf(await unpack(content, shownUrl(written)));
+    if (!mayBeFlight(made)) {
+      throw moduleErrors.MODULE_ARTIFACT({ url: shownUrl(written), why: "it is JavaScript without a default export" });
+    }
     const known = this.#interned.get(made.digest)?.deref();
     if (known !== undefined) return known;
     for (const [digest, module] of this.#interned) if (module.deref() === undefined) this.#interned.delete(digest);
@@ -181,12 +181,14 @@ class Store implements ModuleStore {
   }
 }
 
-const sha1s = new WeakMap<FlightModule, string>();
-
-function sha1Of(module: FlightModule): string {
-  const known = sha1s.get(module) ?? createHash("sha1").update(module.bytes).digest("hex");
-  sha1s.set(module, known);
-  return known;
+/**
+ * A URL can name any file of this machine and any page that it can reach, and what an engine says of a text that is no
+ * flight quotes it. So nothing is evaluated that does not look like one.
+ */
+function mayBeFlight({ kind, bytes }: FlightModule): boolean {
+  if (kind === "wasm") return true;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return text.includes("export") && text.includes("default");
 }
 
 async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
