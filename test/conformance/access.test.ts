@@ -49,23 +49,23 @@ async function acceptedReader(number: string, resourceAccessMatchers: readonly s
   await stage.gone(ref);
 }
 
-test("C21 without a matcher a flight may look up nothing that is not of its release", async () => {
+test.concurrent("C21 without a matcher a flight may look up nothing that is not of its release", async () => {
   expect(await refusedReader("c21", [])).toContain(`failed to lookup secret one: ${outside}`);
 });
 
-test("C22 a matcher of another object does not help", async () => {
+test.concurrent("C22 a matcher of another object does not help", async () => {
   expect(await refusedReader("c22", ["bar/Secret:example"])).toContain(`failed to lookup secret one: ${outside}`);
 });
 
-test("C23 a matcher of one namespace is for that namespace", async () => {
+test.concurrent("C23 a matcher of one namespace is for that namespace", async () => {
   expect(await refusedReader("c23", ["default/*"])).toContain(`failed to lookup secret two: ${outside}`);
 });
 
-test("C24 a matcher of the kind allows both", () => acceptedReader("c24", ["Secret"]));
+test.concurrent("C24 a matcher of the kind allows both", () => acceptedReader("c24", ["Secret"]));
 
-test("C25 a matcher of everything allows both", () => acceptedReader("c25", ["*"]));
+test.concurrent("C25 a matcher of everything allows both", () => acceptedReader("c25", ["*"]));
 
-test("C31 in mode dynamic a changed Secret is rendered again", async () => {
+test.concurrent("C31 in mode dynamic a changed Secret is rendered again", async () => {
   const ref = await reader("c31", { mode: "dynamic", resourceAccessMatchers: ["Secret"] });
   await stage.put(ref, {});
   const shows = (value: string) =>
@@ -78,7 +78,7 @@ test("C31 in mode dynamic a changed Secret is rendered again", async () => {
   await shows("another secret one");
 });
 
-test("C32 in mode dynamic an object that was missed is rendered when it appears", async () => {
+test.concurrent("C32 in mode dynamic an object that was missed is rendered when it appears", async () => {
   const status = { type: "object", required: ["msg"], properties: { msg: { type: "string" } } };
   const spec = { type: "object", properties: { source: { type: "string" }, target: { type: "string" } } };
   await stage.define("Copier", "externalcreation", {
@@ -100,7 +100,7 @@ test("C32 in mode dynamic an object that was missed is rendered when it appears"
   await stage.delete(source);
 });
 
-test("C37 only who may update Airways may override an instance's flight or mode", async () => {
+test.concurrent("C37 only who may update Airways may override an instance's flight or mode", async () => {
   await stage.define("Backend", "backend-v1", { template: backendV1 });
   const rules = [{ apiGroups: [stage.group], resources: ["backends"], verbs: ["*"] }];
   const { kubeconfig } = await serviceAccount(stage.kubeconfig, {
