@@ -12,7 +12,7 @@ const object = (kind: string, fields: Record<string, unknown>, generation = 1): 
 const secret = (value: string) => object("Secret", { data: { hello: value } });
 const externalSecret = (refreshTime: string) => object("ExternalSecret", { status: { refreshTime } });
 const backend = (time: string) =>
-  object("Backend", { status: { atc: { lastRoll: { renderedAt: time, time, cause: "Secret updated" } } } });
+  object("Backend", { status: { atc: { rolls: [{ renderedAt: time, time, cause: "Secret updated" }] } } });
 const deployment = (generation: number, updatedReplicas: number) =>
   object(
     "Deployment",

@@ -110,7 +110,8 @@ function isRolledOut(deployment: KubeObject): boolean {
 }
 
 function lastRoll(backend: KubeObject): { renderedAt: string; time: string; cause: string } {
-  const roll = field(field(backend, "status")["atc"], "lastRoll") as Partial<ReturnType<typeof lastRoll>>;
+  const { rolls } = field(field(backend, "status"), "atc");
+  const [roll = {}] = (Array.isArray(rolls) ? rolls : []) as Partial<ReturnType<typeof lastRoll>>[];
   return { renderedAt: roll.renderedAt ?? "", time: roll.time ?? "", cause: roll.cause ?? "" };
 }
 

@@ -18,6 +18,7 @@ import type { HistoryState } from "./history.ts";
 import type { Paced } from "./hold.ts";
 import type { Keyring } from "./keyring.ts";
 import type { Pace, PaceLimits } from "./pace.ts";
+import type { SecretKeys } from "./secretKeys.ts";
 import type { Webhooks } from "./webhooks.ts";
 
 /** One identity towards the API server, and what it watches: what it may not see must not come from another's watch. */
@@ -34,6 +35,8 @@ export interface ReleaseState {
   inputs: string;
   readonly applied: Map<string, Applied>;
   readonly history: HistoryState;
+  /** Of the Secrets that the last render looked up, by tracked key. */
+  secretKeys: ReadonlyMap<string, SecretKeys>;
   /** When the last complete run ended, in milliseconds of `context.now()`; for the drift interval. */
   lastRun: number;
   /** How often it rendered of late. */

@@ -10,7 +10,8 @@ import type { NextLook, Run } from "./release.ts";
 export function holdBack({ context, owner, state, spec }: Run, object: KubeObject, changed: InputPart[]): number {
   const now = context.now();
   const causes = context.causes.pending(owner.key);
-  const lastRoll = state.record.lastRoll === undefined ? undefined : Date.parse(state.record.lastRoll.time);
+  const [last] = state.record.rolls;
+  const lastRoll = last === undefined ? undefined : Date.parse(last.time);
   const minRollIntervalMs = minRollInterval(spec.minRollIntervalMs, object);
   const hold = holdOf({ pace: state.pace, changed, causes, minRollIntervalMs, lastRoll, now });
   if (hold !== undefined) {

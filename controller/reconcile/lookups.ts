@@ -45,6 +45,8 @@ export class RenderLookups {
   /** See `versionOf`; by tracked key. */
   readonly seen = new Map<string, string>();
   readonly refs: ObjectRef[] = [];
+  /** The Secrets as the flight saw them, by tracked key. */
+  readonly secrets = new Map<string, KubeObject>();
   /** Whether a kind was asked for that is not served. */
   unknownKinds = false;
   /** What made the render useless: the API server could not be asked. */
@@ -121,7 +123,10 @@ export class RenderLookups {
       return { state: "not-found", message: `${groupKind(ref)} "${ref.name}" not found` };
     }
     if (!this.#allowed(ref, found.object)) return { state: "forbidden", message: notOwned };
-    if (ref.kind === "Secret" && ref.apiVersion === "v1") this.#secrets.remember(found.object["data"]);
+    if (ref.kind === "Secret" && ref.apiVersion === "v1") {
+      this.#secrets.remember(found.object["data"]);
+      this.secrets.set(key, found.object);
+    }
     return { state: "ok", object: found.object };
   }
 

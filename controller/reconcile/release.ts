@@ -9,8 +9,10 @@
  */
 
 import type { Draft } from "../dynamic/dependencyIndex.ts";
+import { trackedKey } from "../dynamic/tracker.ts";
 import type { KubeObject } from "../kube/object.ts";
-import type { InventoryEntry, ReleaseRecord, RevisionRecord } from "../release/record.ts";
+import type { InventoryEntry, RevisionRecord } from "../release/record.ts";
+import { type Roll, withRoll } from "../release/roll.ts";
 import { type ApplyResult, applyRelease } from "./apply.ts";
 import type { Cause } from "./causes.ts";
 import type { Context, ReleaseState } from "./context.ts";
@@ -34,6 +36,7 @@ import type { ReleaseSpec } from "./releaseSpec.ts";
 import { FlightExit, type Rendered, redacted, releaseObjects, render } from "./render.ts";
 import { forgetRelease, restoreRelease } from "./restore.ts";
 import { pinnedRevision, revisionStages } from "./rollback.ts";
+import { changedKeys, secretKeys } from "./secretKeys.ts";
 import type { Ready } from "./status.ts";
 import { readyFrom, tell, tellFailure, tellProblem } from "./tell.ts";
 
@@ -155,6 +158,8 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   if (!adopted || !usable || owner.input() !== input) return "stale";
   const { key, name, access } = owner;
   await recallHistory(context, { object: found, name, state });
+  // Known from here on: nothing of this kind may fail between apply and record.
+  const secret = await context.keyring.key();
   const rendered = await renderOrRecall(run, object);
   const renderedAt = new Date(context.now()).toISOString();
   const result = await applyRelease(
@@ -179,18 +184,19 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   const settled = result.outcome === "complete" && !rendered.unknownKinds;
   const inputs = settled ? finishedInputs({ spec, input, state }, result.seen, draft) : "";
   const revision = result.outcome === "complete" ? await revisionOf(run, object, rendered) : state.record.revision;
+  const roll = rollOf(run, { rendered, renderedAt, causes, result, revision, secret });
   state.lastRun = context.now();
   state.record = {
-    flight: pinnedRevision(object) === undefined ? `sha256:${spec.module.digest}` : state.record.flight,
+    flight: rendered.flight === "" ? state.record.flight : rendered.flight,
     inputs,
     lookups: rendered.lookups,
     inventory: result.inventory,
-    lastRoll: rollOf(context, renderedAt, causes, result.changes) ?? state.record.lastRoll,
+    rolls: roll === undefined ? state.record.rolls : withRoll(roll, state.record.rolls),
     failures: 0,
     stated: state.record.stated,
     revision,
   };
-  announce(run, object, causes, result);
+  if (roll !== undefined) announce(run, object, roll);
   const ready: Ready =
     result.outcome === "complete"
       ? readyOf(run, object)
@@ -213,7 +219,7 @@ async function renderOrRecall(run: Run, object: KubeObject): Promise<Rendered> {
     return {
       stages,
       stated: undefined,
-      ...{ seen: new Map(), lookups: [], unknownKinds: false, milliseconds: 0 },
+      ...{ seen: new Map(), lookups: [], secrets: new Map(), unknownKinds: false, milliseconds: 0, flight: "" },
       redact: text => text,
     };
   }
@@ -299,23 +305,50 @@ function historyLook({ state, context }: Run): NextLook {
   return after === undefined ? {} : { requeueAfterMs: Math.max(1, after) };
 }
 
-function rollOf(
-  context: Context,
-  renderedAt: string,
-  causes: Cause[],
-  changes: AppliedChange[],
-): ReleaseRecord["lastRoll"] {
-  if (changes.length === 0) return undefined;
-  return { renderedAt, time: new Date(context.now()).toISOString(), cause: explain(causes, changes) };
+interface Rolled {
+  readonly rendered: Rendered;
+  readonly renderedAt: string;
+  readonly causes: readonly Cause[];
+  readonly result: ApplyResult;
+  readonly revision: RevisionRecord;
+  /** Of the keyring. */
+  readonly secret: Uint8Array;
 }
 
-function announce({ context, owner }: Run, object: KubeObject, causes: Cause[], { changes }: ApplyResult): void {
-  if (changes.length === 0) return;
-  const note = explain(causes, changes);
-  context.events.record(object, { type: "Normal", reason: "Applied", action: "Apply", note });
-  const { namespace = "", name } = object.metadata;
-  context.log.info({ airway: owner.airway, namespace, name, cause: note }, "applied");
+/** What this run did and why; undefined when it changed nothing. */
+function rollOf(
+  { context, state }: Run,
+  { rendered, renderedAt, causes, result, revision, secret: key }: Rolled,
+): Roll | undefined {
+  const before = state.secretKeys;
+  state.secretKeys = new Map([...rendered.secrets].map(([tracked, secret]) => [tracked, secretKeys(secret, key)]));
+  const { changes } = result;
+  if (changes.length === 0) return undefined;
+  return {
+    renderedAt,
+    time: new Date(context.now()).toISOString(),
+    cause: rendered.redact(explain(causes, changes)),
+    flight: rendered.flight,
+    revision: result.outcome === "complete" ? revision.name : "",
+    causes: causes.map(({ change, object, resourceVersion }) => {
+      const tracked = trackedKey(object);
+      const keys = changedKeys(before.get(tracked), state.secretKeys.get(tracked));
+      return { change, object, resourceVersion, keys };
+    }),
+    changes: changes.map(({ object, why, paths = [] }) => ({ object, why, paths: paths.map(rendered.redact) })),
+  };
 }
+
+function announce({ context, owner }: Run, object: KubeObject, { cause, flight, causes: [first] }: Roll): void {
+  const note = flight === "" ? cause : `${cause}; flight ${flight.slice(0, shownDigest)}`;
+  const related = first === undefined ? {} : { related: { ...first.object, resourceVersion: first.resourceVersion } };
+  context.events.record(object, { type: "Normal", reason: "Applied", action: "Apply", note, ...related });
+  const { namespace = "", name } = object.metadata;
+  context.log.info({ airway: owner.airway, namespace, name, cause, flight }, "applied");
+}
+
+/** `sha256:` and twelve digits tell two flights apart. */
+const shownDigest = 19;
 
 function observePatches({ context, owner }: Run, causes: Cause[], changes: AppliedChange[]): void {
   const first = causes.find(cause => cause.change !== "started");

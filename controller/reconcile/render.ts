@@ -34,8 +34,12 @@ export interface Rendered {
   /** See `RenderLookups.seen`. */
   readonly seen: ReadonlyMap<string, string>;
   readonly lookups: readonly ObjectRef[];
+  /** See `RenderLookups.secrets`. */
+  readonly secrets: ReadonlyMap<string, KubeObject>;
   /** Whether the flight asked for a kind that is not served; no watch tells when it is. */
   readonly unknownKinds: boolean;
+  /** `sha256:<hex>` of the flight; empty where none ran. */
+  readonly flight: string;
   /** Of the flight, lookups included. */
   readonly milliseconds: number;
   /** Takes the values of looked-up Secrets out of a text. */
@@ -88,9 +92,18 @@ export async function render(
       const output = await release().catch(() => undefined);
       throw new FlightExit(error, output?.stated);
     }
-    const { seen, refs, unknownKinds } = lookups;
+    const { seen, refs, secrets, unknownKinds } = lookups;
     const output = await release();
-    return { ...output, seen, lookups: refs, unknownKinds, milliseconds, redact };
+    return {
+      ...output,
+      seen,
+      lookups: refs,
+      secrets,
+      unknownKinds,
+      flight: `sha256:${module.digest}`,
+      milliseconds,
+      redact,
+    };
   } catch (error) {
     throw lookups.failure ?? redacted(error, redact);
   }

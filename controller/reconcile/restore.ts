@@ -69,8 +69,8 @@ async function restore(
     ...record.inventory.map(entry => watch(entry, "child")),
   ]);
   return {
-    ...{ record, inputs: record.inputs, applied: new Map(), history: emptyHistory(), lastRun: now(), access },
-    ...{ pace: freshPace(paceLimits), paced: undefined },
+    ...{ record, inputs: record.inputs, applied: new Map(), history: emptyHistory(), secretKeys: new Map() },
+    ...{ lastRun: now(), access, pace: freshPace(paceLimits), paced: undefined },
   };
 }
 

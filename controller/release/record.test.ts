@@ -14,13 +14,18 @@ const revision = fc.record(
   { name: revisionName, pending: fc.boolean(), former: fc.array(revisionName), problem: word },
   { requiredKeys: ["name", "pending", "former"] },
 );
+const keyChange = fc.record({ key: word, before: word, after: word }, { requiredKeys: ["key"] });
+const cause = fc.record({ change: word, object: ref, resourceVersion: word, keys: fc.array(keyChange) });
+const change = fc.record({ object: ref, why: word, paths: fc.array(word) });
+const times = { renderedAt: word, time: word, cause: word, flight: word, revision: word };
+const roll = fc.record({ ...times, causes: fc.array(cause), changes: fc.array(change) });
 const record: fc.Arbitrary<ReleaseRecord> = fc.record({
   flight: word,
   inputs: word,
   lookups: fc.array(ref),
   inventory: fc.array(fc.tuple(ref, fc.nat(5)).map(([entry, stage]) => ({ ...entry, stage }))),
-  lastRoll: fc.option(fc.record({ renderedAt: word, time: word, cause: word }), { nil: undefined }),
   failures: fc.nat(),
+  rolls: fc.array(roll, { maxLength: 3 }),
   stated: fc.record({ fields: fc.array(word), conditions: fc.array(word) }),
   revision,
 });

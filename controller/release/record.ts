@@ -12,19 +12,12 @@ import type { KubeObject, ObjectRef } from "../kube/object.ts";
 import { errors } from "./errors.ts";
 import { noNames, type StatusNames } from "./ownerStatus.ts";
 import { isRevisionName } from "./revision.ts";
+import { type Roll, readRolls, writeRoll } from "./roll.ts";
+import { child, list, readRef, text, texts, writeRef } from "./stored.ts";
 
 /** One object that the release owns, or is about to own. `stage` counts from 0 in the order of creation. */
 export interface InventoryEntry extends ObjectRef {
   readonly stage: number;
-}
-
-export interface Roll {
-  /** RFC 3339, when the flight had ended. */
-  readonly renderedAt: string;
-  /** RFC 3339, when the change was applied. */
-  readonly time: string;
-  /** One sentence: which object changed, its resourceVersion, what followed. Never a value. */
-  readonly cause: string;
 }
 
 /**
@@ -49,7 +42,8 @@ export interface ReleaseRecord {
   readonly inputs: string;
   readonly lookups: readonly ObjectRef[];
   readonly inventory: readonly InventoryEntry[];
-  readonly lastRoll: Roll | undefined;
+  /** The latest first. */
+  readonly rolls: readonly Roll[];
   /** Failed runs in a row, as far as they are worth remembering over a restart. */
   readonly failures: number;
   /** What of the status is the flight's. */
@@ -64,7 +58,7 @@ export const emptyRecord: ReleaseRecord = {
   inputs: "",
   lookups: [],
   inventory: [],
-  lastRoll: undefined,
+  rolls: [],
   failures: 0,
   stated: noNames,
   revision: noRevision,
@@ -73,7 +67,6 @@ export const emptyRecord: ReleaseRecord = {
 /** Reads `status.atc`. What is malformed is left out: the record is then rebuilt by the next render. */
 export function readRecord(owner: KubeObject): ReleaseRecord {
   const stored = child(child(owner, "status"), "atc");
-  const roll = child(stored, "lastRoll");
   return {
     flight: text(stored["flight"]),
     inputs: text(stored["inputs"]),
@@ -81,7 +74,7 @@ export function readRecord(owner: KubeObject): ReleaseRecord {
     inventory: list(stored["inventory"])
       .map(entry => ({ ...readRef(entry), stage: typeof entry["stage"] === "number" ? entry["stage"] : 0 }))
       .filter(hasName),
-    lastRoll: text(roll["cause"]) === "" ? undefined : readRoll(roll),
+    rolls: readRolls(stored["rolls"]),
     failures: typeof stored["failures"] === "number" ? stored["failures"] : 0,
     stated: {
       fields: texts(child(stored, "stated")["fields"]),
@@ -100,7 +93,7 @@ export function writeRecord(record: ReleaseRecord): Record<string, unknown> {
     inputs: record.inputs,
     lookups: record.lookups.map(writeRef),
     inventory: record.inventory.map(entry => ({ ...writeRef(entry), stage: entry.stage })),
-    ...(record.lastRoll === undefined ? {} : { lastRoll: record.lastRoll }),
+    ...(record.rolls.length === 0 ? {} : { rolls: record.rolls.map(writeRoll) }),
     ...(stated.fields.length + stated.conditions.length === 0 ? {} : { stated }),
     ...writeRevisions(record.revision),
   };
@@ -118,10 +111,6 @@ export function checkRecord(record: ReleaseRecord): void {
     ...{ objects: inventory.length, lookups: lookups.length },
     ...{ bytes, limit: largestRecord },
   });
-}
-
-function readRoll(roll: Record<string, unknown>): Roll {
-  return { renderedAt: text(roll["renderedAt"]), time: text(roll["time"]), cause: text(roll["cause"]) };
 }
 
 /** More than anybody keeps; a release without a cap has more, of which these are the latest. */
@@ -150,42 +139,8 @@ function readRevisions(stored: Record<string, unknown>): RevisionRecord {
   };
 }
 
-function writeRef({ apiVersion, kind, namespace, name }: ObjectRef): Record<string, string> {
-  return namespace === "" ? { apiVersion, kind, name } : { apiVersion, kind, namespace, name };
-}
-
-function readRef(stored: Record<string, unknown>): ObjectRef {
-  return {
-    apiVersion: text(stored["apiVersion"]),
-    kind: text(stored["kind"]),
-    namespace: text(stored["namespace"]),
-    name: text(stored["name"]),
-  };
-}
-
 /** Whoever may write the status may write anything there; it becomes part of URLs. */
 function hasName({ apiVersion, kind, namespace, name }: ObjectRef): boolean {
   const placed = namespace === "" || namespacePattern.test(namespace);
   return placed && apiVersionPattern.test(apiVersion) && kindPattern.test(kind) && namePattern.test(name);
-}
-
-function child(of: unknown, field: string): Record<string, unknown> {
-  const value = isRecord(of) ? of[field] : undefined;
-  return isRecord(value) ? value : {};
-}
-
-function list(value: unknown): Record<string, unknown>[] {
-  return Array.isArray(value) ? value.filter(isRecord) : [];
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function texts(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter(entry => typeof entry === "string") : [];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }

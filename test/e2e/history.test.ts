@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import type { KubeObject } from "../../controller/kube/object.ts";
 import { type Atc, startAtc } from "./support/atc.ts";
 import { eventually } from "./support/eventually.ts";
-import { echo } from "./support/flights.ts";
+import { backend, echo } from "./support/flights.ts";
 import { conditionOf, World } from "./support/world.ts";
 
 const world = new World(inject("kubeconfig"), "history");
@@ -15,6 +15,7 @@ beforeAll(async () => {
   atc = await startAtc({ kubeconfig: inject("kubeconfig") });
   await world.open();
   await world.airway({ kind: "Echo", flight: echo });
+  await world.airway({ kind: "Backend", flight: backend });
 });
 
 afterAll(async () => {
@@ -197,5 +198,58 @@ describe("a rollback", () => {
     await pin("one", null);
     await world.ready(ref);
     await world.delete(world.ref("v1", "Secret", "yoke.00000000f00d"));
+  });
+});
+
+describe("why a release rolled", () => {
+  interface Told {
+    readonly cause: string;
+    readonly flight: string;
+    readonly revision: string;
+    readonly causes: {
+      kind: string;
+      resourceVersion: string;
+      keys: { key: string; before: string; after: string }[];
+    }[];
+    readonly changes: { kind: string; why: string; paths: string[] }[];
+  }
+
+  async function rollsOf(name: string): Promise<Told[]> {
+    const { status } = await world.get(world.instanceRef("Backend", name));
+    return (status as { atc: { rolls: Told[] } }).atc.rolls;
+  }
+
+  it("is told with object, version, keys, paths, flight and revision, and no value", async () => {
+    await world.secret("why", "horse-1");
+    await world.instance("Backend", "why");
+    const versions: string[] = [];
+    for (const value of ["horse-2", "horse-1"]) {
+      const { resourceVersion = "" } = (await world.secret("why", value)).metadata;
+      versions.unshift(resourceVersion);
+      await eventually("the roll is told", async () =>
+        expect((await rollsOf("why"))[0]?.causes[0]?.resourceVersion).toBe(resourceVersion),
+      );
+    }
+    const [back, there, first] = await rollsOf("why");
+    for (const [roll, resourceVersion] of [
+      [back, versions[0]],
+      [there, versions[1]],
+    ] as const) {
+      expect(roll).toMatchObject({
+        cause: expect.stringContaining(`Secret ${namespace}/why updated (resourceVersion ${resourceVersion})`),
+        flight: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+        revision: expect.stringMatching(/^yoke\.[0-9a-f]{12}$/),
+        causes: [{ change: "updated", kind: "Secret", namespace, name: "why", resourceVersion }],
+        changes: [{ why: "changed", kind: "Deployment", paths: ['spec.template.metadata.annotations["e2e/hash"]'] }],
+      });
+      expect(roll?.causes[0]?.keys.map(({ key }) => key)).toEqual(["hello"]);
+    }
+    const [was, is] = [there?.causes[0]?.keys[0], back?.causes[0]?.keys[0]];
+    expect([is?.before, is?.after]).toEqual([was?.after, was?.before]);
+    expect(first?.changes).toMatchObject([{ why: "missing", kind: "Deployment" }]);
+    const told =
+      JSON.stringify(await world.get(world.instanceRef("Backend", "why"))) + (await world.events("why")).join();
+    expect(told).not.toMatch(/horse/);
+    expect(told).toContain(`; flight ${back?.flight.slice(0, 19)}`);
   });
 });
