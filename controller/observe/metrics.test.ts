@@ -13,6 +13,7 @@ const readings: Readings = {
   sandboxWorkers: 2,
   sandboxBusy: 1,
   sandboxWaiting: 0,
+  sandboxLongestWaitSeconds: 0,
 };
 
 async function values(page: Promise<string>): Promise<Map<string, string>> {

@@ -21,6 +21,7 @@ export interface Readings {
   readonly sandboxWorkers: number;
   readonly sandboxBusy: number;
   readonly sandboxWaiting: number;
+  readonly sandboxLongestWaitSeconds: number;
 }
 
 export interface Metrics {
@@ -143,6 +144,7 @@ const gauges = {
   sandboxWorkers: ["atc_sandbox_workers", "Worker threads that run flights."],
   sandboxBusy: ["atc_sandbox_busy", "Worker threads running a flight now."],
   sandboxWaiting: ["atc_sandbox_waiting", "Renders waiting for a worker thread."],
+  sandboxLongestWaitSeconds: ["atc_sandbox_longest_wait_seconds", "How long the oldest of them has waited."],
 } as const satisfies Record<Exclude<keyof Readings, "watchAges">, readonly [name: string, help: string]>;
 
 function defineGauges(registry: Registry, read: () => Readings | undefined): void {

@@ -146,7 +146,7 @@ export function createController(options: ControllerOptions): Controller {
   ];
   metrics.readFrom(() => {
     const { queued, running } = queue.stats();
-    const { workers, running: busy, queued: waiting } = options.sandbox.stats();
+    const { workers, running: busy, queued: waiting, longestWait } = options.sandbox.stats();
     const watches = reflectors();
     return {
       watches: watches.length,
@@ -160,6 +160,7 @@ export function createController(options: ControllerOptions): Controller {
       sandboxWorkers: workers,
       sandboxBusy: busy,
       sandboxWaiting: waiting,
+      sandboxLongestWaitSeconds: longestWait / 1000,
     };
   });
 
