@@ -20,7 +20,11 @@ const lease = (name: string) => world.ref("coordination.k8s.io/v1", "Lease", nam
 async function replica(leaseName: string, { duration = "3s", through = kubeconfig, id = "" } = {}): Promise<Atc> {
   const LEASE = { LEASE_NAME: leaseName, LEASE_NAMESPACE: world.namespace, LEASE_DURATION: duration };
   const atc = await startAtc({ kubeconfig: through, env: { LEADER_ELECT: "true", LEADER_ID: id, ...LEASE } });
-  onTestFinished(() => atc.kill("SIGTERM"));
+  onTestFinished(() => {
+    // One that a failed test left stopped would not end.
+    atc.signal("SIGCONT");
+    return atc.kill("SIGTERM");
+  });
   return atc;
 }
 
