@@ -24,16 +24,23 @@ const write = ["create", "patch", "update", "delete"];
 
 const crds = { apiGroups: ["apiextensions.k8s.io"], resources: ["customresourcedefinitions"] };
 
-/** The Airways' own CRD, and those that Airways define. */
+/** The controller's own kinds. */
+const ownKinds = ["airways", "flights", "clusterflights"];
+
+/** Their CRDs, and those that Airways define. */
 const crdNames = (served: ControllerArgs["served"]): string[] => [
-  "airways.yoke.cd",
+  ...ownKinds.map(plural => `${plural}.yoke.cd`),
   ...served.map(({ group, plural }) => `${plural}.${group}`),
 ];
 
-/** In all namespaces: Airways, the CRDs they make, and the instances of the kinds they define. */
+/** In all namespaces: Airways, Flights, the CRDs they make, and the instances of the kinds they define. */
 const clusterRules = (served: ControllerArgs["served"]): Rule[] => [
-  { apiGroups: ["yoke.cd"], resources: ["airways"], verbs: [...watch, "patch", "update"] },
-  { apiGroups: ["yoke.cd"], resources: ["airways/status", "airways/finalizers"], verbs: ["patch", "update"] },
+  { apiGroups: ["yoke.cd"], resources: ownKinds, verbs: [...watch, "patch", "update"] },
+  {
+    apiGroups: ["yoke.cd"],
+    resources: ownKinds.flatMap(plural => [`${plural}/status`, `${plural}/finalizers`]),
+    verbs: ["patch", "update"],
+  },
   // RBAC cannot bind a list, a watch or a creation to names.
   { ...crds, verbs: [...watch, "create"] },
   { ...crds, resourceNames: crdNames(served), verbs: ["patch", "update", "delete"] },

@@ -215,7 +215,9 @@ describe("on kind", () => {
     const changing = rulesOf("ClusterRole")
       .flatMap(({ rules }) => rules)
       .filter(({ resources, verbs }) => resources.includes("customresourcedefinitions") && verbs.includes("delete"));
-    expect(changing.map(({ resourceNames }) => resourceNames)).toEqual([["airways.yoke.cd", "backends.examples.com"]]);
+    expect(changing.map(({ resourceNames }) => resourceNames)).toEqual([
+      ["airways.yoke.cd", "flights.yoke.cd", "clusterflights.yoke.cd", "backends.examples.com"],
+    ]);
   });
 });
 

@@ -31,7 +31,7 @@ export const conditionsSchema = {
   },
 } as const;
 
-const recordSchema = {
+export const recordSchema = {
   type: "object",
   description: "The controller's own record: what it rendered last, from what, and why. Not for writing by hand.",
   "x-kubernetes-preserve-unknown-fields": true,

@@ -3,7 +3,7 @@
  * pattern when they are written; columns for readiness and age; `template` accepts every CRD field.
  */
 import type { KubeObject } from "../kube/object.ts";
-import { conditionsSchema } from "./crd.ts";
+import { conditionsSchema, recordSchema } from "./crd.ts";
 import { durationPattern } from "./duration.ts";
 import { modes } from "./spec.ts";
 
@@ -179,7 +179,7 @@ export const airwayCrd: KubeObject = crd({
 });
 
 const flightColumns = [{ name: "flight", type: "string", jsonPath: ".spec.wasmUrl" }, ...accessColumns];
-const flightStatus = { conditions: conditionsSchema, inventory };
+const flightStatus = { conditions: conditionsSchema, inventory, atc: recordSchema };
 
 export const flightCrd: KubeObject = crd({
   kind: "Flight",

@@ -1,14 +1,13 @@
 import { defineErrors } from "../../lib/errors.ts";
 
-/** What can be wrong with an Airway. `airway` is its name, `path` the field, as in the manifest. */
+/** What can be wrong with an Airway or a Flight. `airway` is its name, `of` kind and name, `path` the field, as in the manifest. */
 export const errors = defineErrors({
   AIRWAY_FIELD_INVALID: {
-    message: (f: { airway: string; path: string; problem: string }) => `Airway ${f.airway}: ${f.path}: ${f.problem}`,
-    todo: "Correct the field; `kubectl explain airway.spec --recursive` lists what is accepted.",
+    message: (f: { of: string; path: string; problem: string }) => `${f.of}: ${f.path}: ${f.problem}`,
+    todo: "Correct the field; `kubectl explain <kind>.spec --recursive` lists what is accepted.",
   },
   AIRWAY_DURATION_INVALID: {
-    message: (f: { airway: string; path: string; text: string }) =>
-      `Airway ${f.airway}: ${f.path}: "${f.text}" is not a duration`,
+    message: (f: { of: string; path: string; text: string }) => `${f.of}: ${f.path}: "${f.text}" is not a duration`,
     todo: 'Write a Go duration such as "500ms", "10s" or "1m30s"; a plain number has no unit.',
   },
   AIRWAY_MODE_UNKNOWN: {

@@ -1,9 +1,8 @@
 /** An Airway as the controller uses it: every field checked, every default applied (contract §1.1). */
 import { z } from "zod";
 import type { KubeObject } from "../kube/object.ts";
-import { parseDuration } from "./duration.ts";
 import { errors } from "./errors.ts";
-import { type Matcher, parseMatcher } from "./matcher.ts";
+import { type Execution, executionOf, executionShape, parseSpec, text } from "./execution.ts";
 import { schemaProblems } from "./schema.ts";
 
 export const modes = ["standard", "static", "dynamic", "subscription"] as const;
@@ -28,30 +27,15 @@ export interface CrdTemplate {
   [field: string]: unknown;
 }
 
-export interface AirwaySpec {
+export interface AirwaySpec extends Execution {
   flightUrl: string;
   /** sha256 hex of the uncompressed module. */
   flightChecksum?: string;
   /** The program that converts instances between versions. */
   converter?: { readonly url: string; readonly checksum?: string };
-  /** Plain HTTP or unverified TLS towards an OCI registry. */
-  insecure: boolean;
   mode: Mode;
-  clusterAccess: boolean;
-  resourceAccessMatchers: Matcher[];
   /** Path inside the instance whose value becomes the flight's input; empty is the whole instance. */
   objectPath: string[];
-  /** Absent: no re-run. */
-  fixDriftIntervalMs?: number;
-  /** Absent: none. */
-  minRollIntervalMs?: number;
-  /** undefined: no limit. */
-  timeoutMs: number | undefined;
-  maxMemoryMib: number;
-  /** Revisions kept per release; Infinity is unlimited. */
-  historyCapSize: number;
-  skipAdmissionWebhook: boolean;
-  prune: { crds: boolean; namespaces: boolean };
   template: CrdTemplate;
   storageVersion: string;
   /** `<group>/<storage version>`: what flights see and what the controller writes. */
@@ -62,15 +46,7 @@ export interface AirwaySpec {
   scope: "Namespaced" | "Cluster";
 }
 
-const defaultTimeoutMs = 10_000;
-/** 65536 wasm pages of 64 KiB: all that 32 bits can address. */
-const largestMemoryMib = 4096;
-const defaultHistoryCap = 2;
-
-const text = z.string().min(1, "must not be empty");
-const flag = z.boolean().default(false);
-
-const shape = z.looseObject({
+const shape = executionShape.extend({
   wasmUrls: z.looseObject({
     flight: text,
     flightChecksum: z.string().optional(),
@@ -78,14 +54,7 @@ const shape = z.looseObject({
     converterChecksum: z.string().optional(),
   }),
   objectPath: z.array(z.string()).default([]),
-  fixDriftInterval: z.string().optional(),
-  minRollInterval: z.string().optional(),
-  clusterAccess: flag,
-  resourceAccessMatchers: z.array(z.string()).default([]),
-  insecure: flag,
-  skipAdmissionWebhook: flag,
   mode: z.string().default("standard"),
-  historyCapSize: z.int().default(0),
   template: z.looseObject({
     group: text,
     names: z.looseObject({ kind: text, plural: text }),
@@ -103,39 +72,26 @@ const shape = z.looseObject({
       )
       .min(1, "at least one version is needed"),
   }),
-  prune: z.looseObject({ crds: flag, namespaces: flag }).prefault({}),
-  maxMemoryMib: z.int().min(0).default(0),
-  timeout: z.string().optional(),
 });
 
 /**
- * @throws AIRWAY_FIELD_INVALID, AIRWAY_DURATION_INVALID, AIRWAY_MODE_UNKNOWN, AIRWAY_NAME_MISMATCH, AIRWAY_STORAGE_VERSION, AIRWAY_SCHEMA_INVALID; each names the field.
+ * @throws AIRWAY_FIELD_INVALID, AIRWAY_DURATION_INVALID, AIRWAY_MODE_UNKNOWN, AIRWAY_NAME_MISMATCH,
+ * AIRWAY_STORAGE_VERSION, AIRWAY_SCHEMA_INVALID; each names the field.
  */
 export function parseAirway(object: KubeObject): AirwaySpec {
   const airway = object.metadata.name;
-  const parsed = shape.safeParse(object["spec"]);
-  if (!parsed.success) throw fieldError(airway, parsed.error);
-  const spec = parsed.data;
+  const of = `Airway ${airway}`;
+  const spec = parseSpec(of, shape, object["spec"]);
   const template = spec.template as CrdTemplate;
-  const driftMs = duration(airway, "spec.fixDriftInterval", spec.fixDriftInterval);
-  const rollMs = duration(airway, "spec.minRollInterval", spec.minRollInterval);
+  if (!isMode(spec.mode)) throw errors.AIRWAY_MODE_UNKNOWN({ airway, mode: spec.mode });
   const storageVersion = checkedTemplate(airway, template);
   return {
+    ...executionOf(of, spec),
     flightUrl: spec.wasmUrls.flight,
     ...(spec.wasmUrls.flightChecksum ? { flightChecksum: spec.wasmUrls.flightChecksum } : {}),
     ...converterOf(spec.wasmUrls),
-    insecure: spec.insecure,
-    mode: checkedMode(airway, spec.mode),
-    clusterAccess: spec.clusterAccess,
-    resourceAccessMatchers: spec.resourceAccessMatchers.map(parseMatcher),
+    mode: spec.mode,
     objectPath: spec.objectPath,
-    ...(driftMs > 0 ? { fixDriftIntervalMs: driftMs } : {}),
-    ...(rollMs > 0 ? { minRollIntervalMs: rollMs } : {}),
-    timeoutMs: timeout(duration(airway, "spec.timeout", spec.timeout)),
-    maxMemoryMib: spec.maxMemoryMib === 0 ? largestMemoryMib : Math.min(spec.maxMemoryMib, largestMemoryMib),
-    historyCapSize: historyCap(spec.historyCapSize),
-    skipAdmissionWebhook: spec.skipAdmissionWebhook,
-    prune: { crds: spec.prune.crds, namespaces: spec.prune.namespaces },
     template,
     storageVersion,
     apiVersion: `${template.group}/${storageVersion}`,
@@ -151,33 +107,8 @@ function converterOf(urls: z.infer<typeof shape>["wasmUrls"]): Pick<AirwaySpec, 
   return url ? { converter: { url, ...(checksum ? { checksum } : {}) } } : {};
 }
 
-function fieldError(airway: string, error: z.ZodError): Error {
-  const issue = error.issues[0];
-  const path = (issue?.path ?? []).map(step => (typeof step === "number" ? `[${step}]` : `.${String(step)}`)).join("");
-  return errors.AIRWAY_FIELD_INVALID({ airway, path: `spec${path}`, problem: issue?.message ?? "is not valid" });
-}
-
-function duration(airway: string, path: string, text: string | undefined): number {
-  if (text === undefined) return 0;
-  const milliseconds = parseDuration(text);
-  if (milliseconds === undefined) throw errors.AIRWAY_DURATION_INVALID({ airway, path, text });
-  return milliseconds;
-}
-
-function checkedMode(airway: string, text: string): Mode {
-  const mode = modes.find(candidate => candidate === text);
-  if (mode === undefined) throw errors.AIRWAY_MODE_UNKNOWN({ airway, mode: text });
-  return mode;
-}
-
-function timeout(milliseconds: number): number | undefined {
-  if (milliseconds < 0) return undefined;
-  return milliseconds === 0 ? defaultTimeoutMs : milliseconds;
-}
-
-function historyCap(size: number): number {
-  if (size < 0) return Number.POSITIVE_INFINITY;
-  return size === 0 ? defaultHistoryCap : size;
+export function isMode(text: string | undefined): text is Mode {
+  return text !== undefined && (modes as readonly string[]).includes(text);
 }
 
 /** Returns the storage version. */

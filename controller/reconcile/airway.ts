@@ -26,6 +26,7 @@ import { airwayKey, instanceKey } from "./keys.ts";
 import { type OwnerChange, OwnerStore } from "./ownerStore.ts";
 import type { NextLook } from "./release.ts";
 import { type Ready, statusManager, writeStatus } from "./status.ts";
+import { watchedObject } from "./watchedObject.ts";
 
 const airwayFinalizer = "yoke.cd/strip.airway";
 
@@ -122,16 +123,6 @@ function requireWebhooks({ webhooks }: AirwayContext, airway: string, { mode, co
   if (webhooks !== undefined) return;
   if (mode === "static") throw errors.AIRWAY_STATIC_NEEDS_ADMISSION({ airway });
   if (converter !== undefined) throw errors.AIRWAY_CONVERTER_NEEDS_ADMISSION({ airway });
-}
-
-/** Watched before read, and a dependency of the Airway from then on. */
-async function watchedObject(context: Context, draft: Draft, ref: ObjectRef): Promise<KubeObject | undefined> {
-  const type = await context.client.discovery.resolve(ref.apiVersion, ref.kind);
-  if (type === undefined) return undefined;
-  context.index.add(draft, trackedKey(ref), "lookup");
-  const tracked = await context.tracker.track(type, ref, { retain: true });
-  if (tracked.error !== undefined) throw tracked.error;
-  return tracked.object;
 }
 
 function crdRef(name: string): ObjectRef {

@@ -44,14 +44,14 @@ export async function loadConverter(
   return modules.load({ ...converter, insecure, readConfigMap: url => readConfigMap(url, read) });
 }
 
-/** The flight that an instance names instead of its Airway's; always asked for anew, and held to the same checksum. */
+/** The flight that an instance names instead of its Airway's; asked for anew. The checksum is of the Airway's own. */
 export function loadOverride(
   modules: ModuleStore,
   url: string,
-  { flightChecksum: checksum, insecure }: Pick<AirwaySpec, "flightChecksum" | "insecure">,
+  { insecure }: Pick<AirwaySpec, "insecure">,
   read: ReadObject,
 ): Promise<LoadedModule> {
-  return modules.load({ url, checksum, insecure, fresh: true, readConfigMap: url => readConfigMap(url, read) });
+  return modules.load({ url, insecure, fresh: true, readConfigMap: url => readConfigMap(url, read) });
 }
 
 export function flightRecord(airway: KubeObject): FlightRecord | undefined {
@@ -66,7 +66,8 @@ function isTold({ metadata, ...airway }: KubeObject): boolean {
   return conditions.some(({ observedGeneration }) => observedGeneration === metadata.generation);
 }
 
-async function readConfigMap({ namespace, name, key }: ConfigMapUrl, read: ReadObject) {
+/** For `configmap://`. */
+export async function readConfigMap({ namespace, name, key }: ConfigMapUrl, read: ReadObject) {
   const object = await read({ apiVersion: "v1", kind: "ConfigMap", namespace, name });
   const text = entry(object?.["data"], key);
   if (text !== undefined) return Buffer.from(text);

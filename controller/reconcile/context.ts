@@ -17,6 +17,7 @@ import type { CauseBook } from "./causes.ts";
 import type { HistoryState } from "./history.ts";
 import type { Paced } from "./hold.ts";
 import type { Keyring } from "./keyring.ts";
+import type { OwnerStore } from "./ownerStore.ts";
 import type { Pace, PaceLimits } from "./pace.ts";
 import type { SecretKeys } from "./secretKeys.ts";
 import type { Webhooks } from "./webhooks.ts";
@@ -59,6 +60,8 @@ export interface Context extends Access {
   /** Absent: the API server has no way to this controller. */
   readonly webhooks?: Webhooks;
   readonly airways: Map<string, ActiveAirway>;
+  /** Flights and ClusterFlights, by kind. */
+  readonly flights: Map<string, OwnerStore>;
   readonly states: Map<string, Promise<ReleaseState>>;
   readonly paceLimits: PaceLimits;
   /** Keys of the releases whose breaker is open. */

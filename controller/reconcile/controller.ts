@@ -26,12 +26,13 @@ import { readsWhole } from "../release/readiness.ts";
 import { type AirwayContext, reconcileAirway } from "./airway.ts";
 import { loadConverter } from "./airwayFlight.ts";
 import { CauseBook } from "./causes.ts";
+import { flightKinds, flightOwner } from "./flight.ts";
 import { flushHistory } from "./history.ts";
 import { instanceOwner } from "./instance.ts";
 import type { Keyring } from "./keyring.ts";
-import { airwayKey, parseKey } from "./keys.ts";
+import { airwayKey, flightKey, parseKey, queueKeyOf } from "./keys.ts";
 import type { Owner } from "./owner.ts";
-import type { OwnerChange } from "./ownerStore.ts";
+import { type OwnerChange, OwnerStore } from "./ownerStore.ts";
 import { paceLimits } from "./pace.ts";
 import { type NextLook, reconcileRelease } from "./release.ts";
 import { reactsToChildren } from "./releaseSpec.ts";
@@ -127,6 +128,7 @@ export function createController(options: ControllerOptions): Controller {
     queue,
     causes,
     airways: new Map(),
+    flights: new Map(),
     states: new Map(),
     unwritten: new Set(),
     paceLimits: paceLimits(options.renderBurst),
@@ -139,9 +141,11 @@ export function createController(options: ControllerOptions): Controller {
     ownerChanged: (key, change, object) => ownerChanged(context, key, change, object),
   };
   const airways = openReflector(airwayType, airwayHandler(context));
+  for (const { type } of flightKinds) context.flights.set(type.kind, flightStore(context, type));
   const reflectors = (): Reflector[] => [
     airways,
-    ...[...context.airways.values()].map(({ instances }) => instances.reflector),
+    // Where its role leaves Flights out, the controller serves none.
+    ...ownerStores(context).flatMap(({ reflector }) => (reflector.state().refused ? [] : [reflector])),
     ...tracker.reflectors(),
   ];
   metrics.readFrom(() => {
@@ -169,12 +173,14 @@ export function createController(options: ControllerOptions): Controller {
       await served(client, AbortSignal.any([installed.signal, stopping.signal]));
       if (stopping.signal.aborted) return;
       airways.start();
+      for (const { reflector } of context.flights.values()) reflector.start();
       await airways.synced.catch(() => undefined);
       log.info({ airways: context.airwayObjects.size }, "watching airways");
     },
     async lead() {
       await persist(log, stopping.signal, async () => {
         await client.apply(airwayCrd, { fieldManager: statusManager, force: true, signal: stopping.signal });
+        await installFlights(context, stopping.signal);
         client.discovery.invalidate(airwayType.apiVersion);
         installed.abort();
         await catchUp(context, stopping.signal);
@@ -182,14 +188,14 @@ export function createController(options: ControllerOptions): Controller {
       if (stopping.signal.aborted) return;
       leads = true;
       for (const name of context.airwayObjects.keys()) queue.add(airwayKey(name), { priority: "high" });
-      for (const { instances } of context.airways.values()) {
-        for (const key of instances.keys()) queue.add(key, { priority: "low" });
+      for (const store of ownerStores(context)) {
+        for (const key of store.keys()) queue.add(key, { priority: "low" });
       }
     },
     async stop() {
       stopping.abort(new Error("the controller stops"));
       await airways.stop();
-      await Promise.all([...context.airways.values()].map(({ instances }) => instances.reflector.stop()));
+      await Promise.all(ownerStores(context).map(({ reflector }) => reflector.stop()));
       await queue.stop();
       await flushHistory(context);
       await tracker.stop();
@@ -244,9 +250,41 @@ async function served({ discovery }: KubeClient, signal: AbortSignal): Promise<v
  * new as the cluster. The rest may come late, as always.
  */
 async function catchUp(context: AirwayContext, signal: AbortSignal): Promise<void> {
-  const stores = [...context.airways.values()].map(({ instances }) => instances);
-  for (const store of stores) store.refresh((await context.client.list(store.type, { signal })).items);
+  for (const store of ownerStores(context)) {
+    const list = await context.client.list(store.type, { signal }).catch(unlessUnserved);
+    if (list !== undefined) store.refresh(list.items);
+  }
   await Promise.allSettled(context.states.values());
+}
+
+function unlessUnserved(error: unknown): undefined {
+  if (!isKubeError(error, "KUBE_UNKNOWN_KIND", "KUBE_FORBIDDEN")) throw error;
+}
+
+/** A role may leave Flights out. */
+async function installFlights({ client, log }: AirwayContext, signal: AbortSignal): Promise<void> {
+  for (const { type, crd } of flightKinds) {
+    try {
+      await client.apply(crd, { fieldManager: statusManager, force: true, signal });
+    } catch (error) {
+      if (!isKubeError(error, "KUBE_FORBIDDEN")) throw error;
+      log.warn({ kind: type.kind, error: describeError(error) }, "objects of this kind are not served");
+    }
+  }
+}
+
+/** All that own releases. */
+function ownerStores({ airways, flights }: AirwayContext): OwnerStore[] {
+  return [...[...airways.values()].map(({ instances }) => instances), ...flights.values()];
+}
+
+function flightStore(context: AirwayContext, type: ResourceType): OwnerStore {
+  return new OwnerStore({
+    type,
+    keyOf: ({ metadata }) => flightKey(type.kind, metadata.namespace ?? "", metadata.name),
+    openReflector: handler => context.openReflector(type, handler),
+    changed: context.ownerChanged,
+  });
 }
 
 /** An API server that is not there yet is waited for. */
@@ -312,6 +350,10 @@ function airwayHandler(context: AirwayContext): ReflectorHandler {
 function ownerOf(context: AirwayContext, key: string): Owner | undefined {
   const target = parseKey(key);
   if (target.type === "airway") return undefined;
+  if (target.type === "flight") {
+    const flights = context.flights.get(target.kind);
+    return flights === undefined ? undefined : flightOwner(context, flights, target);
+  }
   const airway = context.airways.get(target.airway);
   return airway === undefined ? undefined : instanceOwner(context, airway, target);
 }
@@ -347,16 +389,17 @@ function dependencyChanged(
   const readiness = !sameReadiness(before, after);
   for (const dependent of context.index.dependents(tracked.key)) {
     if (dependent.instance === origin) continue;
-    const owner = ownerOf(context, dependent.instance);
+    const key = queueKeyOf(dependent.instance);
+    const owner = ownerOf(context, key);
     const renders = dependent.lookup || (shape && reactsToChildren({ mode: owner?.mode() }));
     // Nothing before and nothing after: the object could not be read until now.
     const readable = before === undefined && after === undefined;
     if (!renders && !shape && !readiness && !readable) continue;
-    if (renders && parseKey(dependent.instance).type !== "airway") {
+    if (renders && owner !== undefined) {
       const { ref: object, resourceVersion } = tracked;
-      context.causes.add(dependent.instance, { change, object, resourceVersion, at: performance.now() });
+      context.causes.add(key, { change, object, resourceVersion, at: performance.now() });
     }
-    context.queue.add(dependent.instance, { priority: "normal" });
+    context.queue.add(key, { priority: "normal" });
   }
 }
 

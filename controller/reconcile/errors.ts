@@ -18,6 +18,15 @@ export const reconcileErrors = defineErrors({
     message: (f: { annotation: string; text: string }) => `annotation ${f.annotation}: "${f.text}" is no duration`,
     todo: "Write it as Go does, for example 90s, 10m or 1h30m; or remove the annotation.",
   },
+  RELEASE_OVERRIDE_UNGUARDED: {
+    message: (f: { annotation: string }) =>
+      `annotation ${f.annotation}: without admission webhooks nobody asked whether its author may set it`,
+    todo: "Give the controller SVC_NAME and SVC_NAMESPACE or WEBHOOK_URL, or remove the annotation.",
+  },
+  RELEASE_STATIC_UNGUARDED: {
+    message: (_: Record<string, never>) => 'mode "static": without admission webhooks nothing would be denied',
+    todo: "Give the controller SVC_NAME and SVC_NAMESPACE or WEBHOOK_URL, or choose standard or dynamic.",
+  },
   FLIGHT_EXIT: {
     message: (f: { exitCode: number; stderr: string }) =>
       `the flight exited with ${f.exitCode}: ${f.stderr.trim() === "" ? "(it printed nothing to stderr)" : f.stderr.trim()}`,

@@ -3,7 +3,9 @@
 import type { ActiveAirway } from "./activeAirway.ts";
 import type { Context } from "./context.ts";
 import { instanceKey } from "./keys.ts";
+import { effectiveMode, overridingFlight, refuseUnguarded } from "./overrides.ts";
 import type { Owner } from "./owner.ts";
+import { forgetOwnModule, loadOwnModule } from "./ownModule.ts";
 import { instanceReleaseName, instanceReleaseSpec } from "./releaseSpec.ts";
 
 export function instanceOwner(
@@ -23,11 +25,27 @@ export function instanceOwner(
     object: () => instances.get(key),
     input: () => instances.inputOf(key),
     observe: object => instances.observe(object),
-    mode: () => airway.serving?.spec.mode,
-    async spec() {
+    mode() {
+      const object = instances.get(key);
+      return airway.serving && object && effectiveMode(airway.serving.spec.mode, object);
+    },
+    async spec(object) {
       const { serving } = airway;
-      return serving === undefined ? undefined : instanceReleaseSpec(serving.spec, serving.flight);
+      if (serving === undefined) return undefined;
+      const { spec, flight } = serving;
+      const of = instanceReleaseSpec(spec, flight);
+      const mode = effectiveMode(spec.mode, object);
+      refuseUnguarded(mode, context);
+      const url = overridingFlight(object, context);
+      if (url === undefined || url === spec.flightUrl) {
+        forgetOwnModule(context, key);
+        return { ...of, mode };
+      }
+      // The checksum is that of the Airway's module; an override may bring its own in the URL.
+      const own = await loadOwnModule(context, key, object, { url, insecure: spec.insecure });
+      return { ...of, ...own, mode, moduleUrl: url, moduleChecksum: undefined };
     },
     prune: () => airway.serving?.spec.prune ?? { crds: false, namespaces: false },
+    fields: () => ({}),
   };
 }

@@ -4,8 +4,8 @@
  */
 
 import type { Mode } from "../airway/spec.ts";
-import type { Draft } from "../dynamic/dependencyIndex.ts";
 import type { KubeObject, ObjectRef, OwnerReference, ResourceType } from "../kube/object.ts";
+import type { ReleaseRecord } from "../release/record.ts";
 import type { Access } from "./context.ts";
 import type { Prune, ReleaseName, ReleaseSpec } from "./releaseSpec.ts";
 
@@ -31,13 +31,12 @@ export interface Owner {
   observe(object: KubeObject): void;
   /** The effective mode, as far as it is known without loading anything. */
   mode(): Mode | undefined;
-  /**
-   * How the given state is rendered. What it had to be read for becomes a dependency of the draft. undefined: there is
-   * no flight yet, and an event will tell when there is.
-   */
-  spec(object: KubeObject, draft: Draft): Promise<ReleaseSpec | undefined>;
+  /** How the given state is rendered. undefined: there is no flight yet, and an event will tell when there is. */
+  spec(object: KubeObject): Promise<ReleaseSpec | undefined>;
   /** For the end, which must not depend on a flight. */
   prune(object: KubeObject): Prune;
+  /** What its status holds beside conditions and record. */
+  fields(record: ReleaseRecord): Readonly<Record<string, unknown>>;
 }
 
 export function refOfOwner({ type }: Pick<Owner, "type">, object: KubeObject): ObjectRef {

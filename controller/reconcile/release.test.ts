@@ -21,6 +21,7 @@ import { followRelease, restoreRelease } from "./restore.ts";
 
 const airwayUid = "airway-1";
 const spec = {
+  flightUrl: "configmap://ns/flight/flight.js",
   mode: "dynamic",
   clusterAccess: true,
   resourceAccessMatchers: [],

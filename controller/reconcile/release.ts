@@ -71,9 +71,9 @@ export async function reconcileRelease(context: Context, owner: Owner): Promise<
   // Both of one moment, and before the render: a later change leaves a digest that does not match, hence another run.
   const input = owner.input();
   try {
-    const draft = owner.access.index.begin(owner.key);
-    const spec = await owner.spec(object, draft);
+    const spec = await owner.spec(object);
     if (spec === undefined) return await tellUnloaded(context, owner, object, state);
+    const draft = owner.access.index.begin(owner.key);
     return await look({ context, owner, state, spec, input, draft }, object);
   } catch (error) {
     context.metrics.renders.inc({ airway: owner.airway, result: "failed" });
@@ -255,10 +255,8 @@ function readyOf({ owner, state, spec }: Run, object: KubeObject): Ready {
 }
 
 function looksAfter(run: Run, rendered: Rendered, result: ApplyResult): NextLook {
-  const { spec } = run;
   return soonest(
-    spec.fixDriftIntervalMs === undefined ? {} : { requeueAfterMs: spec.fixDriftIntervalMs },
-    historyLook(run),
+    nextLook(run),
     rendered.unknownKinds ? { requeueAfterMs: unknownKindRetryMs } : {},
     result.outcome === "unserved" ? { requeueAfterMs: servedRetryMs } : {},
   );
@@ -266,7 +264,7 @@ function looksAfter(run: Run, rendered: Rendered, result: ApplyResult): NextLook
 
 function soonest(...looks: readonly NextLook[]): NextLook {
   const times = looks.flatMap(({ requeueAfterMs }) => (requeueAfterMs === undefined ? [] : [requeueAfterMs]));
-  return times.length === 0 ? {} : { requeueAfterMs: Math.min(...times) };
+  return times.length === 0 ? {} : { requeueAfterMs: Math.max(1, Math.min(...times)) };
 }
 
 /** For a write that met a newer version: its event may have been seen already, or may be none that queues a run. */
@@ -291,18 +289,14 @@ function isDue({ spec, state, context }: Run): boolean {
   return spec.fixDriftIntervalMs !== undefined && context.now() - state.lastRun >= spec.fixDriftIntervalMs;
 }
 
-function nextLook(run: Run): NextLook {
-  const { spec, state, context } = run;
-  const drift = spec.fixDriftIntervalMs;
+function nextLook({ spec, state, context }: Run): NextLook {
+  const { fixDriftIntervalMs: drift, lookAgainMs: ask } = spec;
+  const store = storeAfter(state.history, context.now());
   return soonest(
-    drift === undefined ? {} : { requeueAfterMs: Math.max(1, state.lastRun + drift - context.now()) },
-    historyLook(run),
+    drift === undefined ? {} : { requeueAfterMs: state.lastRun + drift - context.now() },
+    ask === undefined ? {} : { requeueAfterMs: ask },
+    store === undefined ? {} : { requeueAfterMs: store },
   );
-}
-
-function historyLook({ state, context }: Run): NextLook {
-  const after = storeAfter(state.history, context.now());
-  return after === undefined ? {} : { requeueAfterMs: Math.max(1, after) };
 }
 
 interface Rolled {

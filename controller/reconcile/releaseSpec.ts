@@ -23,6 +23,8 @@ export interface ReleaseSpec {
   readonly moduleUrl: string;
   /** That the owner or its Airway asks for: sha256 hex. The module has it. */
   readonly moduleChecksum: string | undefined;
+  /** When to ask the URL again; undefined: never, or an event tells. */
+  readonly lookAgainMs: number | undefined;
   readonly mode: Mode;
   readonly clusterAccess: boolean;
   readonly matchers: readonly Matcher[];
@@ -50,7 +52,7 @@ export interface ReleaseName {
   readonly release: string;
   /** The owner's namespace; `default` for cluster-scoped owners. */
   readonly namespace: string;
-  /** `<namespace>/<release>`. */
+  /** `<namespace>/<release>`; of Flights with their uid (see `flightOwnerKey`). */
   readonly owner: string;
   /** Under which revisions are kept; of Flights with a prefix that tells their kind. */
   readonly history: string;
@@ -72,6 +74,8 @@ export function instanceReleaseSpec(airway: AirwaySpec, module: FlightModule): R
     module,
     moduleUrl: airway.flightUrl,
     moduleChecksum: airway.flightChecksum,
+    // The Airway's own loop does.
+    lookAgainMs: undefined,
     mode: airway.mode,
     clusterAccess: airway.clusterAccess,
     matchers: airway.resourceAccessMatchers,

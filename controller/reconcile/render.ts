@@ -97,7 +97,8 @@ export async function render(
     return {
       ...output,
       seen,
-      lookups: refs,
+      // Where nothing reacts to them, lookups are nothing to remember.
+      lookups: reactsToLookups(spec) ? refs : [],
       secrets,
       unknownKinds,
       flight: `sha256:${module.digest}`,

@@ -7,6 +7,7 @@ import { emptyRecord, type ReleaseRecord, readRecord } from "../release/record.t
 import { type Access, type Context, forgetDependencies, type ReleaseState } from "./context.ts";
 import { emptyHistory } from "./history.ts";
 import type { Owner } from "./owner.ts";
+import { forgetOwnModule } from "./ownModule.ts";
 import { freshPace } from "./pace.ts";
 
 /**
@@ -87,4 +88,5 @@ export async function forgetRelease(context: Context, key: string): Promise<void
   if (known !== undefined) context.unwritten.delete(known.history);
   context.spinning.delete(key);
   forgetDependencies(known?.access ?? context, key);
+  forgetOwnModule(context, key);
 }

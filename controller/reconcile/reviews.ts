@@ -8,19 +8,21 @@ import type { ClientConfig } from "../admission/reach.ts";
 import type { ResourceFacts } from "../admission/resources.ts";
 import type { AdmissionRequest } from "../admission/review.ts";
 import { instanceCrd } from "../airway/crd.ts";
+import { parseFlight } from "../airway/flightSpec.ts";
 import { type AirwaySpec, type Mode, parseAirway } from "../airway/spec.ts";
 import type { FlightModule, Sandbox } from "../flight/sandbox.ts";
 import { type KubeClient, resourcePath } from "../kube/client.ts";
 import { answerError, isKubeError, KubeError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
-import type { ModuleStore } from "../modules/store.ts";
+import type { ModuleStore, ReadConfigMap } from "../modules/store.ts";
 import { shownUrl } from "../modules/url.ts";
 import { fieldManager } from "../release/fields.ts";
 import type { Serving } from "./activeAirway.ts";
-import { loadConverter, loadFlight, loadOverride } from "./airwayFlight.ts";
+import { loadConverter, loadFlight, loadOverride, readConfigMap } from "./airwayFlight.ts";
 import type { Access } from "./context.ts";
 import { dryRun } from "./dryRun.ts";
 import { reconcileErrors } from "./errors.ts";
+import { flightKinds, flightReleaseName, flightReleaseSpec } from "./flight.ts";
 import { instanceReleaseName, instanceReleaseSpec } from "./releaseSpec.ts";
 
 /** What the loops know of the Airways; the same on replicas that stand by. */
@@ -68,7 +70,24 @@ export function admissionWork(options: ReviewOptions): AdmissionWork {
       await client.apply(instanceCrd(airway, spec, config), { fieldManager, force: false, dryRun: true, signal });
     },
 
-    async checkFlight() {},
+    async checkFlight(object, signal) {
+      const spec = parseFlight(object);
+      const { url, checksum, insecure } = spec;
+      const read = (ref: ObjectRef) => client.get(ref, { signal });
+      const readModule: ReadConfigMap = of => readConfigMap(of, read);
+      const { module } = await view.modules.load({ url, checksum, insecure, readConfigMap: readModule, signal });
+      const type = flightKinds.find(of => of.type.kind === object.kind)?.type;
+      if (type === undefined) return;
+      const { namespace = "", name, uid = "" } = object.metadata;
+      await dryRun(
+        { ...view.access, client, sandbox },
+        {
+          ...{ type, object, signal },
+          name: flightReleaseName(type, { namespace, name, uid }),
+          spec: flightReleaseSpec(type, spec, { module, lookAgainMs: undefined }),
+        },
+      );
+    },
 
     async checkInstance(airway, object, signal) {
       const serving = view.serving(airway);

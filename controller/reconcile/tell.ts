@@ -41,11 +41,9 @@ export async function tell(
   const moved = typeof news.stated === "object" && newest.metadata.generation !== generation;
   const beside = besideOf(newest, state.record.stated, moved ? "nothing" : news.stated);
   const record = { ...(news.record ?? state.record), stated: namesOf(beside) };
-  const written = await writeStatus(
-    context,
-    { ...newest, metadata },
-    { ready: news.ready, atc: writeRecord(record), beside, paced: state.paced },
-  );
+  const status = { ...beside, fields: { ...owner.fields(record), ...beside.fields } };
+  const telling = { ready: news.ready, atc: writeRecord(record), beside: status, paced: state.paced };
+  const written = await writeStatus(context, { ...newest, metadata }, telling);
   if (written === undefined) return false;
   // Not before: what is remembered here counts as recorded.
   state.record = record;

@@ -72,12 +72,28 @@ export function releaseName(instance: { group: string; kind: string; namespace: 
   return [instance.group, instance.kind, instance.namespace, instance.name].filter(part => part !== "").join(".");
 }
 
-/** `<release namespace>/<release>` of the release that owns the object; empty when none does. */
+/**
+ * `<release namespace>/<release>` of the release that owns the object, of Flights with their uid; empty when none does.
+ */
 export function ownerKey(object: KubeObject): string {
   const annotations = object.metadata.annotations ?? {};
   const namespace = annotations[releaseNamespaceAnnotation];
   const release = annotations[releaseAnnotation];
-  return namespace && release ? `${namespace}/${release}` : "";
+  if (!namespace || !release) return "";
+  const flight = object.metadata.ownerReferences?.find(owner => owner.name === release && isFlight(owner));
+  return flight === undefined ? `${namespace}/${release}` : flightOwnerKey(`${namespace}/${release}`, flight.uid);
+}
+
+/**
+ * A Flight, a ClusterFlight and a release of yoke's command line may have one name in one namespace, and so the same
+ * annotations; the owner reference tells which it is.
+ */
+export function flightOwnerKey(key: string, uid: string): string {
+  return `${key}#${uid}`;
+}
+
+function isFlight(owner: OwnerReference): boolean {
+  return ["Flight.yoke.cd", "ClusterFlight.yoke.cd"].includes(groupKind(owner));
 }
 
 /** For messages: `Deployment default/nginx`, `Namespace demo`. */

@@ -1,0 +1,44 @@
+import { describe, expect, test } from "vitest";
+import type { KubeObject } from "../kube/object.ts";
+import { parseFlight } from "./flightSpec.ts";
+
+function flight(spec: unknown): KubeObject {
+  return { apiVersion: "yoke.cd/v1alpha1", kind: "Flight", metadata: { name: "f", namespace: "ns" }, spec };
+}
+
+const wasmUrl = "oci://host/module:v1";
+
+describe("a Flight", () => {
+  test("has the defaults of the contract", () => {
+    expect(parseFlight(flight({ wasmUrl }))).toEqual({
+      url: wasmUrl,
+      input: "",
+      args: [],
+      insecure: false,
+      clusterAccess: false,
+      resourceAccessMatchers: [],
+      timeoutMs: 10_000,
+      maxMemoryMib: 4096,
+      historyCapSize: 2,
+      skipAdmissionWebhook: false,
+      prune: { crds: false, namespaces: false },
+    });
+  });
+
+  test.each([
+    [{ input: "raw" }, "raw"],
+    [{ inputObject: { a: [1] } }, '{"a":[1]}'],
+    [{ input: "raw", inputObject: { a: 1 } }, "raw"],
+    [{ input: "", inputObject: { a: 1 } }, '{"a":1}'],
+  ])("reads %j as its input", (spec, input) => {
+    expect(parseFlight(flight({ wasmUrl, ...spec })).input).toBe(input);
+  });
+
+  test.each([
+    [{}, "Flight ns/f: spec.wasmUrl"],
+    [{ wasmUrl, args: [1] }, "Flight ns/f: spec.args[0]"],
+    [{ wasmUrl, timeout: "10" }, 'Flight ns/f: spec.timeout: "10"'],
+  ])("is refused with the place: %j", (spec, words) => {
+    expect(() => parseFlight(flight(spec))).toThrow(words);
+  });
+});
