@@ -73,7 +73,7 @@ export async function render(
         module,
         stdin: stdinOf(spec, object),
         args: [name.release, ...spec.args],
-        env: { YOKE_RELEASE: name.release, YOKE_NAMESPACE: name.namespace, NAMESPACE: name.namespace },
+        env: flightEnvironment(name),
         timeoutMs,
         maxMemoryMib,
         // Instances of one Airway take turns among themselves; each Flight is a program of its own.
@@ -127,6 +127,13 @@ export async function releaseObjects(
   if (identity === undefined) return { stages, stated: undefined };
   if (ownerKind === "flight") throw reconcileErrors.RELEASE_OWN_DEFINITION({ object: describe(refOf(identity)) });
   return { stages, stated: statedStatus(identity) };
+}
+
+/** The version of yoke whose flights run here unchanged; some ask for a minimum (contract §3.1). */
+const yokeVersion = "v0.20.27";
+
+function flightEnvironment({ release, namespace }: ReleaseName): Record<string, string> {
+  return { YOKE_RELEASE: release, YOKE_NAMESPACE: namespace, NAMESPACE: namespace, YOKE_VERSION: yokeVersion };
 }
 
 const definitions = ["Airway.yoke.cd", "CustomResourceDefinition.apiextensions.k8s.io"];
