@@ -39,6 +39,7 @@ describe("the gate before override annotations", () => {
       [backend(flight), backend()],
       [backend(), backend(mode)],
       [backend({ ...mode, ...flight }), backend(mode)],
+      [backend({ "atc.yoke.cd/revision": "yoke.0123456789ab" }), backend()],
     ] as const) {
       const { verdict, asked } = await ask(object, oldObject);
       expect(verdict).toEqual(refusal);

@@ -1,11 +1,12 @@
-/** The override annotations of an instance (contract §2.5), and who may set them. */
+/** The override annotations of an instance (contract §2.5; the revision is ours), and who may set them. */
 import type { KubeClient } from "../kube/client.ts";
 import type { KubeObject } from "../kube/object.ts";
+import { revisionAnnotation } from "../release/revision.ts";
 import { type AdmissionRequest, denied, type UserInfo, type Verdict } from "./review.ts";
 
 export const overrideFlight = "overrides.yoke.cd/flight";
 export const overrideMode = "overrides.yoke.cd/mode";
-export const overrideAnnotations = [overrideFlight, overrideMode] as const;
+export const overrideAnnotations = [overrideFlight, overrideMode, revisionAnnotation] as const;
 
 /** Whether somebody may do what the controller does not decide itself. */
 export type Access = (user: UserInfo) => Promise<boolean>;

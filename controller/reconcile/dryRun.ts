@@ -12,13 +12,17 @@ import { isKubeError } from "../kube/errors.ts";
 import { groupKind, type KubeObject, refKey, refOf } from "../kube/object.ts";
 import { fieldManager } from "../release/fields.ts";
 import { ownerKey } from "../release/normalise.ts";
+import { readRecord } from "../release/record.ts";
 import type { Access } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { describe } from "./explain.ts";
+import { checkPin, emptyHistory } from "./history.ts";
 import { type RenderInput, redacted, render } from "./render.ts";
 
 /** @throws what the flight or the API server finds wrong; DRY_RUN_REFUSED for several objects at once */
 export async function dryRun(context: Access & { readonly sandbox: Sandbox }, input: RenderInput): Promise<void> {
+  const { object, name, spec } = input;
+  await checkPin(context, { object, name, state: { record: readRecord(object), history: emptyHistory() } }, spec);
   const { stages, redact } = await render(context, input);
   const trial: Trial = { client: context.client, owner: input.name.owner, namespaces: new Set(), kinds: new Set() };
   const problems: CodedError[] = [];

@@ -21,7 +21,7 @@ import {
   storeRevisions,
 } from "./history.ts";
 import { releaseFinalizer } from "./owner.ts";
-import { createWantedReader, revisionStages } from "./rollback.ts";
+import { checkPinned, revisionStages } from "./rollback.ts";
 import { FakeSecrets } from "./testing/fakeSecrets.ts";
 
 const source = { url: "https://example.com/flight.wasm", checksum: "a".repeat(40) };
@@ -319,6 +319,16 @@ describe("a rollback", () => {
     );
   });
 
+  it("is reviewed by what the status tells", async () => {
+    const { subject, roll } = setUp();
+    await roll("1");
+    const owner = { ...subject.object, status: { atc: writeRecord(subject.state.record) } };
+    const { name } = subject.state.record.revision;
+    expect(() => checkPinned(owner, name)).not.toThrow();
+    expect(() => checkPinned(owner, "yoke.ffffffffffff")).toThrow(`it has ${name}`);
+    expect(() => checkPinned(subject.object, name)).toThrow("it has none");
+  });
+
   it("to what somebody else wrote is refused", async () => {
     const { context, subject, secrets, roll, store } = setUp();
     await roll("1");
@@ -383,35 +393,4 @@ describe("a module at a URL that must not move", () => {
       expect(secrets.requests).toEqual([]);
     },
   );
-});
-
-describe("what a release wants", () => {
-  const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "ns", name: "a" };
-
-  it("is read from its active revision, once", async () => {
-    const { context, subject, secrets, roll, store } = setUp();
-    const reader = createWantedReader(context);
-    const owner = () => ({ ...subject.object, status: { atc: writeRecord(subject.state.record) } });
-    expect(await reader.wanted(owner(), subject.name, ref)).toBeUndefined();
-    await roll("1");
-    await store();
-    secrets.requests.length = 0;
-    expect(await reader.wanted(owner(), subject.name, ref)).toMatchObject({ data: { value: "1" } });
-    expect(await reader.wanted(owner(), subject.name, { ...ref, name: "b" })).toBeUndefined();
-    expect(await reader.wanted(owner(), subject.name, { ...ref, apiVersion: "v2" })).toBeUndefined();
-    expect(secrets.requests).toHaveLength(1);
-    await roll("2");
-    await store();
-    expect(await reader.wanted(owner(), subject.name, ref)).toMatchObject({ data: { value: "2" } });
-  });
-
-  it("is found as soon as its Secret is there", async () => {
-    const { context, subject, roll, store } = setUp();
-    const reader = createWantedReader(context);
-    await roll("1");
-    const owner = { ...subject.object, status: { atc: writeRecord(subject.state.record) } };
-    expect(await reader.wanted(owner, subject.name, ref)).toBeUndefined();
-    await store();
-    expect(await reader.wanted(owner, subject.name, ref)).toMatchObject({ data: { value: "1" } });
-  });
 });

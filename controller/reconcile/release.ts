@@ -237,18 +237,16 @@ function revisionOf(run: Run, object: KubeObject, { stages }: Rendered): Promise
   return nextRevision(context, subject, { stages, source: sourceOf(spec), cap: spec.historyCapSize });
 }
 
-/** Behind the roll, when its time has come; in static mode at once, because there it says what is wanted. */
+/** Behind the roll, when its time has come. */
 async function keepRevisions(run: Run, object: KubeObject): Promise<void> {
   const { context, owner, state, spec } = run;
   const after = storeAfter(state.history, context.now());
-  if (after === undefined || (after > 0 && spec.mode !== "static")) return;
+  if (after === undefined || after > 0) return;
   await storeRevisions(context, { object, name: owner.name, state }, spec.historyCapSize);
   await tellReadiness(run, object);
 }
 
-function readyOf({ owner, state, spec }: Run, object: KubeObject): Ready {
-  const { problem } = state.record.revision;
-  if (spec.mode === "static" && problem !== undefined) return { status: "False", reason: "Error", message: problem };
+function readyOf({ owner, state }: Run, object: KubeObject): Ready {
   const ready = readyFrom(owner.access, state.record);
   const pinned = pinnedRevision(object);
   return pinned === undefined ? ready : { ...ready, message: `pinned to revision ${pinned}: ${ready.message}` };

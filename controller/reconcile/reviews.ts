@@ -24,6 +24,7 @@ import { dryRun } from "./dryRun.ts";
 import { reconcileErrors } from "./errors.ts";
 import { flightKinds, flightReleaseName, flightReleaseSpec } from "./flight.ts";
 import { instanceReleaseName, instanceReleaseSpec } from "./releaseSpec.ts";
+import { checkPinned, pinnedRevision } from "./rollback.ts";
 
 /** What the loops know of the Airways; the same on replicas that stand by. */
 export interface AirwayView {
@@ -97,6 +98,9 @@ export function admissionWork(options: ReviewOptions): AdmissionWork {
       const read = (ref: ObjectRef) => client.get(ref, { signal });
       const flight = url === "" ? serving.flight : (await loadOverride(view.modules, url, spec, read)).module;
       if (spec.skipAdmissionWebhook) return;
+      const revision = pinnedRevision(object);
+      // The way back from a flight that fails must not lead through it.
+      if (revision !== undefined) return checkPinned(object, revision);
       const type = typeOf(spec);
       const { namespace = "", name } = object.metadata;
       await dryRun(
@@ -104,7 +108,7 @@ export function admissionWork(options: ReviewOptions): AdmissionWork {
         {
           ...{ type, object, signal },
           name: instanceReleaseName(type, { namespace, name }),
-          spec: instanceReleaseSpec(spec, flight),
+          spec: { ...instanceReleaseSpec(spec, flight), ...(url === "" ? {} : { moduleUrl: url }) },
         },
       );
     },

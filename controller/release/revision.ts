@@ -14,7 +14,9 @@ import { errors } from "./errors.ts";
 import { digest } from "./fields.ts";
 import { checkStages } from "./output.ts";
 
-export const revisionKind = "revision";
+/** On an owner: the name of the revision that is applied instead of a render. */
+export const revisionAnnotation = "atc.yoke.cd/revision";
+const revisionKind = "revision";
 const kindLabel = "internal.yoke/kind";
 const releaseLabel = "internal.yoke/release";
 const annotation = {

@@ -178,7 +178,27 @@ describe("an instance", () => {
     expect(await attempt({ "overrides.yoke.cd/flight": "https://evil.attack" })).toContain(words);
     expect(await attempt({})).toBe("accepted");
     expect(await attempt({ "overrides.yoke.cd/mode": "dynamic" })).toContain(words);
+    expect(await attempt({ "atc.yoke.cd/revision": "yoke.0123456789ab" })).toContain(words);
     await client.transport.close();
+  });
+});
+
+describe("a rollback", () => {
+  it("is the way back from a flight that fails, to a revision that there is", async () => {
+    await world.airway({ kind: "Fragile", flight: echo });
+    await world.instance("Fragile", "fragile", { stages: [configMap("fragile", { value: "good" })] });
+    const ref = world.instanceRef("Fragile", "fragile");
+    const { status } = await world.get(ref);
+    const { name } = (status as { atc: { revision: { name: string } } }).atc.revision;
+    await world.airway({ kind: "Fragile", flight: "export default () => { throw new Error('broken'); };" });
+    await world.condition(ref, ({ message }) => message.includes("broken"));
+    const pin = (revision: string) =>
+      world.merge(ref, { metadata: { annotations: { "atc.yoke.cd/revision": revision } } });
+    expect(await refusal(pin("yoke.ffffffffffff"))).toContain(`it has ${name}`);
+    await pin(name);
+    const pinned = await world.ready(ref);
+    expect(JSON.stringify(pinned["status"])).toContain(`pinned to revision ${name}: 1 object is ready`);
+    expect(await world.get(world.configMap("fragile"))).toMatchObject({ data: { value: "good" } });
   });
 });
 
