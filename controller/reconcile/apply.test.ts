@@ -57,6 +57,7 @@ async function applyOne(options: {
   return applyRelease(context, {
     key: "instance|x|ns|a",
     name: { release: "r", namespace: "ns", owner: "ns/r", history: "r" },
+    uid: "owner",
     spec: { prune: { crds: false, namespaces: false } },
     rendered: {
       stages: [[child]],

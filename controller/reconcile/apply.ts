@@ -41,6 +41,8 @@ type ApplyContext = Access & Pick<Context, "metrics">;
 export interface ApplyInput {
   readonly key: string;
   readonly name: ReleaseName;
+  /** Of the release's owner. */
+  readonly uid: string;
   readonly spec: Pick<ReleaseSpec, "prune">;
   readonly rendered: Rendered;
   readonly draft: Draft;
@@ -97,8 +99,8 @@ export async function applyRelease(context: ApplyContext, input: ApplyInput): Pr
   }
 
   const keys = new Set(desired.flat().map(child => refKey(refOf(child.object))));
-  const { key, name, draft, spec } = input;
-  const pending = await removeLeaving(context, { key, name, draft, prune: spec.prune, inventory, keys });
+  const { key, name, uid, draft, spec } = input;
+  const pending = await removeLeaving(context, { key, name, uid, draft, prune: spec.prune, inventory, keys });
   const children = new Set(desired.flat().map(child => child.key));
   for (const key of state.applied.keys()) if (!children.has(key)) state.applied.delete(key);
   if (pending.length > 0) return result("waiting", `waiting for ${pending.map(describe).join(", ")} to be gone`);

@@ -40,6 +40,7 @@ export async function endRelease(
     draft: access.index.begin(key),
     inventory,
     keys: new Set<string>(),
+    uid: object.metadata.uid ?? "",
   };
   const pending = await removeLeaving({ ...access, metrics: context.metrics }, removal);
   if (pending.length > 0) {

@@ -167,6 +167,7 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
     {
       key,
       name,
+      uid: object.metadata.uid ?? "",
       spec,
       rendered,
       draft,
