@@ -1,9 +1,10 @@
 /** What the loops share: the rooms, already wired, and the memory of each release. */
 
-import type { DependencyIndex } from "../dynamic/dependencyIndex.ts";
+import type { DependencyIndex, Draft } from "../dynamic/dependencyIndex.ts";
 import type { Tracker } from "../dynamic/tracker.ts";
 import type { Sandbox } from "../flight/sandbox.ts";
 import type { KubeClient } from "../kube/client.ts";
+import type { Discovery } from "../kube/discovery.ts";
 import type { WorkQueue } from "../kube/queue.ts";
 import type { ModuleStore } from "../modules/store.ts";
 import type { EventRecorder } from "../observe/events.ts";
@@ -27,6 +28,16 @@ export interface Access {
   readonly client: KubeClient;
   readonly tracker: Tracker<ObjectFacts>;
   readonly index: DependencyIndex;
+}
+
+/** All that a render has to ask: an API server, or files that stand for one. */
+export interface Source {
+  readonly client: Pick<KubeClient, "get"> & { readonly discovery: Pick<Discovery, "resolve" | "preferred"> };
+}
+
+/** Where what a render looks up becomes a dependency. */
+export interface Watched extends Pick<Access, "tracker" | "index"> {
+  readonly draft: Draft;
 }
 
 /** What one process remembers of one release. All of it can be rebuilt from the cluster. */

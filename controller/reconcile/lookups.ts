@@ -7,7 +7,6 @@
  */
 
 import { type Matcher, matches } from "../airway/matcher.ts";
-import type { Draft } from "../dynamic/dependencyIndex.ts";
 import { type Tracked, trackedKey } from "../dynamic/tracker.ts";
 import type { LookupAnswer, LookupRequest, RestMappingAnswer, RestMappingRequest } from "../flight/lookup.ts";
 import { Redactor } from "../flight/redaction.ts";
@@ -15,7 +14,7 @@ import { isKubeError } from "../kube/errors.ts";
 import { groupKind, type KubeObject, type ObjectRef, type ResourceType } from "../kube/object.ts";
 import type { ObjectFacts } from "../release/facts.ts";
 import { ownerKey } from "../release/normalise.ts";
-import type { Access } from "./context.ts";
+import type { Source, Watched } from "./context.ts";
 
 const notOwned = "forbidden: cannot access resource outside of target release ownership";
 const noAccess = "access to the cluster has not been granted for this flight invocation";
@@ -51,23 +50,23 @@ export class RenderLookups {
   unknownKinds = false;
   /** What made the render useless: the API server could not be asked. */
   failure: unknown;
-  readonly #context: Access;
+  readonly #source: Source;
   readonly #policy: LookupPolicy;
-  readonly #draft: Draft | undefined;
+  readonly #watched: Watched | undefined;
   readonly #answers = new Map<string, Promise<LookupAnswer>>();
   readonly #secrets = new Redactor();
 
-  /** @param draft where later changes of what is looked up matter; else each object is only read */
-  constructor(context: Access, policy: LookupPolicy, draft: Draft | undefined) {
-    this.#context = context;
+  /** @param watched where later changes of what is looked up matter; else each object is only read */
+  constructor(source: Source, policy: LookupPolicy, watched: Watched | undefined) {
+    this.#source = source;
     this.#policy = policy;
-    this.#draft = draft;
+    this.#watched = watched;
   }
 
   async lookup(request: LookupRequest): Promise<LookupAnswer> {
     if (!this.#policy.clusterAccess) return { state: "no-access", message: noAccess };
     try {
-      const type = await this.#context.client.discovery.resolve(request.apiVersion, request.kind);
+      const type = await this.#source.client.discovery.resolve(request.apiVersion, request.kind);
       if (type === undefined) {
         this.unknownKinds = true;
         return { state: "error", message: `no matches for kind "${request.kind}" in version "${request.apiVersion}"` };
@@ -87,7 +86,7 @@ export class RenderLookups {
 
   async restMapping({ group, version, kind }: RestMappingRequest): Promise<RestMappingAnswer> {
     if (!this.#policy.clusterAccess) return { state: "no-access", message: noAccess };
-    const { discovery } = this.#context.client;
+    const { discovery } = this.#source.client;
     try {
       const apiVersion = group === "" ? version : `${group}/${version}`;
       const type = await (version === "" ? discovery.preferred(group, kind) : discovery.resolve(apiVersion, kind));
@@ -131,14 +130,15 @@ export class RenderLookups {
   }
 
   async #read(type: ResourceType, ref: ObjectRef, key: string): Promise<Found> {
-    if (this.#draft === undefined) {
-      return this.#context.client.get(ref).then(
+    if (this.#watched === undefined) {
+      return this.#source.client.get(ref).then(
         object => ({ object, version: object?.metadata.resourceVersion ?? "" }),
         (error: Error) => ({ object: undefined, version: unreadable, error }),
       );
     }
-    this.#context.index.add(this.#draft, key, "lookup");
-    const tracked = await this.#context.tracker.track(type, ref, { retain: true });
+    const { index, tracker, draft } = this.#watched;
+    index.add(draft, key, "lookup");
+    const tracked = await tracker.track(type, ref, { retain: true });
     return { object: tracked.object, version: versionOf(tracked), error: tracked.error };
   }
 

@@ -225,7 +225,7 @@ async function renderOrRecall(run: Run, object: KubeObject): Promise<Rendered> {
     };
   }
   await checkPin(context, { object, name, state }, spec);
-  const rendered = await render({ ...access, sandbox: context.sandbox }, input, draft);
+  const rendered = await render({ ...access, sandbox: context.sandbox }, input, { ...access, draft });
   context.metrics.renderSeconds.observe({ airway: owner.airway }, rendered.milliseconds / 1000);
   return rendered;
 }

@@ -1,16 +1,15 @@
 /**
- * One run of a flight: owner in, normalised stages out (contract §2.3, §3). Writes nothing. With a draft, what is looked
- * up becomes a dependency; without one it is only read, as for the trial render of an owner that does not exist yet.
+ * One run of a flight: owner in, normalised stages out (contract §2.3, §3). Writes nothing. Watched, what is looked
+ * up becomes a dependency; else it is only read, as for the trial render of an owner that does not exist yet.
  */
 
 import { CodedError } from "../../lib/errors.ts";
-import type { Draft } from "../dynamic/dependencyIndex.ts";
 import type { Sandbox } from "../flight/sandbox.ts";
 import { groupKind, type KubeObject, type ObjectRef, type ResourceType, refOf } from "../kube/object.ts";
 import { normalise } from "../release/normalise.ts";
 import { parseOutput } from "../release/output.ts";
 import { type OwnerStatus, statedStatus } from "../release/ownerStatus.ts";
-import type { Access } from "./context.ts";
+import type { Source, Watched } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { describe } from "./explain.ts";
 import { RenderLookups } from "./lookups.ts";
@@ -58,14 +57,14 @@ export class FlightExit extends CodedError {
 
 /** @throws FlightExit, RELEASE_…, FLIGHT_…; what looked-up Secrets hold is taken out of the message */
 export async function render(
-  context: Access & { readonly sandbox: Sandbox },
+  context: Source & { readonly sandbox: Sandbox },
   input: RenderInput,
-  draft?: Draft,
+  watched?: Watched,
 ): Promise<Rendered> {
   const { type, name, spec, object, signal } = input;
   const { clusterAccess, matchers, module, timeoutMs, maxMemoryMib } = spec;
   const policy = { clusterAccess, matchers, owner: name.owner };
-  const lookups = new RenderLookups(context, policy, reactsToLookups(spec) ? draft : undefined);
+  const lookups = new RenderLookups(context, policy, reactsToLookups(spec) ? watched : undefined);
   const redact = (text: string) => lookups.redact(text);
   try {
     const result = await context.sandbox.run(
@@ -116,7 +115,7 @@ export async function render(
  * @throws RELEASE_…
  */
 export async function releaseObjects(
-  context: Pick<Access, "client">,
+  context: Source,
   { type, name: { release, namespace }, spec: { ownerKind, crossNamespace }, object }: RenderInput,
   output: KubeObject[][],
 ): Promise<Pick<Rendered, "stages" | "stated">> {
@@ -145,10 +144,7 @@ function refuseOwnDefinition({ plural, group }: ResourceType, stages: readonly K
   if (own !== undefined) throw reconcileErrors.RELEASE_OWN_DEFINITION({ object: describe(refOf(own)) });
 }
 
-async function scopesOf(
-  context: Pick<Access, "client">,
-  stages: KubeObject[][],
-): Promise<Map<string, "Namespaced" | "Cluster">> {
+async function scopesOf(context: Source, stages: KubeObject[][]): Promise<Map<string, "Namespaced" | "Cluster">> {
   const kinds = new Map(stages.flat().map(object => [`${object.apiVersion}|${object.kind}`, object]));
   const scopes = new Map<string, "Namespaced" | "Cluster">();
   await Promise.all(
