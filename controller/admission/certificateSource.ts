@@ -42,11 +42,12 @@ export interface SecretSourceOptions {
   /** DNS names and IP addresses of the server. */
   readonly names: readonly string[];
   readonly clock?: Clock;
+  readonly openReflector?: typeof createReflector;
   readonly onError: (error: unknown) => void;
 }
 
 export function secretSource(options: SecretSourceOptions): CertificateSource {
-  const { client, namespace, names, onError, clock = systemClock } = options;
+  const { client, namespace, names, onError, clock = systemClock, openReflector = createReflector } = options;
   let held: { trusted: Trusted; resourceVersion: string } | undefined;
   let changed: (trusted: Trusted) => void = () => undefined;
   let cancel = (): void => undefined;
@@ -88,7 +89,7 @@ export function secretSource(options: SecretSourceOptions): CertificateSource {
     },
     delete: () => seen(undefined),
   };
-  const reflector = createReflector({ client, type: secretType, namespace, name: secretName, handler });
+  const reflector = openReflector({ client, type: secretType, namespace, name: secretName, handler });
 
   return {
     async start(listener) {

@@ -15,6 +15,7 @@ export interface InstallerOptions {
   /** Of this process: which one installed a configuration last. */
   readonly holder: string;
   readonly onError: (error: unknown, name: string) => void;
+  readonly openReflector?: typeof createReflector;
 }
 
 /** A configuration, or how it is made, which may fail and is then tried again. */
@@ -61,7 +62,8 @@ interface Applied {
   readonly resourceVersion: string;
 }
 
-export function createInstaller({ client, holder, onError }: InstallerOptions): Installer {
+export function createInstaller(options: InstallerOptions): Installer {
+  const { client, holder, onError, openReflector = createReflector } = options;
   const wanted = new Map<string, Wanted>();
   /** Names that should be gone. */
   const unwanted = new Set<string>();
@@ -108,7 +110,7 @@ export function createInstaller({ client, holder, onError }: InstallerOptions): 
     if (ownedFields(object, fieldManager) === known.fields) return;
     missing(name);
   };
-  const reflector = createReflector({
+  const reflector = openReflector({
     client,
     type: configurationType,
     labelSelector,
