@@ -15,6 +15,7 @@ const forbidden: readonly [file: string, imports: string][] = [
   ["controller/airway/a.ts", "../dynamic/tracker.ts"],
   ["controller/release/a.ts", "../reconcile/apply.ts"],
   ["controller/dynamic/a.ts", "../flight/sandbox.ts"],
+  ["controller/admission/a.ts", "../reconcile/dryRun.ts"],
   ["controller/observe/a.ts", "../release/facts.ts"],
   ["controller/reconcile/a.ts", "@pulumi/pulumi"],
   ["controller/reconcile/b.ts", "../../local/cluster.ts"],
@@ -25,6 +26,7 @@ const forbidden: readonly [file: string, imports: string][] = [
 const allowed: readonly [file: string, imports: string][] = [
   ["controller/modules/b.ts", "../flight/loader.ts"],
   ["controller/release/b.ts", "../kube/object.ts"],
+  ["controller/admission/b.ts", "../release/fields.ts"],
   ["controller/reconcile/c.ts", "../release/facts.ts"],
   ["infra/b.ts", "../local/services.ts"],
 ];
