@@ -1,4 +1,5 @@
 /** The override annotations of an instance (contract §2.5; the revision is ours), and who may set them. */
+import { isMode, type Mode } from "../airway/spec.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { KubeObject } from "../kube/object.ts";
 import { revisionAnnotation } from "../release/revision.ts";
@@ -19,6 +20,12 @@ export async function gate(request: AdmissionRequest, mayOverride: Access): Prom
 
 function changesOverride({ object, oldObject }: AdmissionRequest): boolean {
   return overrideAnnotations.some(name => annotationOf(object, name) !== annotationOf(oldObject, name));
+}
+
+/** A valid annotation wins; any other text means nothing. */
+export function effectiveMode(mode: Mode, instance: KubeObject): Mode {
+  const override = annotationOf(instance, overrideMode);
+  return isMode(override) ? override : mode;
 }
 
 export function annotationOf(object: KubeObject | undefined, name: string): string {

@@ -5,11 +5,11 @@
  * Whether an object belongs to such a release is read live from its instance, so it holds on every replica and from
  * the controller's first moment. Never in the way: of what is being deleted, of status, of a release that ends.
  */
-import { type Mode, modes } from "../airway/spec.ts";
+import type { Mode } from "../airway/spec.ts";
 import { type KubeObject, type ObjectRef, refKey, refOf } from "../kube/object.ts";
 import { instanceRefAnnotation } from "../release/normalise.ts";
 import { readRecord } from "../release/record.ts";
-import { annotationOf, overrideMode } from "./overrides.ts";
+import { annotationOf, effectiveMode } from "./overrides.ts";
 import { changedOwnership, changesOurFields, ownsField } from "./ownership.ts";
 import { type AdmissionRequest, allowed, denied, type Verdict } from "./review.ts";
 
@@ -77,16 +77,11 @@ async function isGuarded(facts: ResourceFacts, object: KubeObject, signal: Abort
   const kind = ref.groupKind.slice(0, ref.groupKind.indexOf("."));
   const instance = await facts.get({ apiVersion: airway.apiVersion, kind, namespace, name }, signal);
   if (instance === undefined || isDeleting(instance)) return false;
-  if (effectiveMode(instance, airway.mode) !== "static") return false;
+  if (effectiveMode(airway.mode, instance) !== "static") return false;
   const { ownerReferences = [] } = object.metadata;
   if (!ownerReferences.some(({ uid }) => uid === instance.metadata.uid)) return false;
   const key = refKey(refOf(object));
   return readRecord(instance).inventory.some(entry => refKey(entry) === key);
-}
-
-export function effectiveMode(instance: KubeObject, usual: Mode): Mode {
-  const override = annotationOf(instance, overrideMode);
-  return modes.find(mode => mode === override) ?? usual;
 }
 
 /** `<namespace>/<Kind>.<group>:<name>` (contract §0). */

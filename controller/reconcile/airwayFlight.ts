@@ -44,16 +44,6 @@ export async function loadConverter(
   return modules.load({ ...converter, insecure, readConfigMap: url => readConfigMap(url, read) });
 }
 
-/** The flight that an instance names instead of its Airway's; asked for anew. The checksum is of the Airway's own. */
-export function loadOverride(
-  modules: ModuleStore,
-  url: string,
-  { insecure }: Pick<AirwaySpec, "insecure">,
-  read: ReadObject,
-): Promise<LoadedModule> {
-  return modules.load({ url, insecure, fresh: true, readConfigMap: url => readConfigMap(url, read) });
-}
-
 export function flightRecord(airway: KubeObject): FlightRecord | undefined {
   const { atc } = (airway["status"] ?? {}) as { atc?: { flight?: Partial<FlightRecord> } };
   const { url, sha256 } = atc?.flight ?? {};

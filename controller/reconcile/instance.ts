@@ -1,9 +1,10 @@
 /** An instance of an Airway's kind as the owner of a release. */
 
+import { effectiveMode } from "../admission/overrides.ts";
 import type { ActiveAirway } from "./activeAirway.ts";
 import type { Context } from "./context.ts";
 import { instanceKey } from "./keys.ts";
-import { effectiveMode, overridingFlight, refuseUnguarded } from "./overrides.ts";
+import { overridingFlight, refuseUnguarded } from "./overrides.ts";
 import type { Owner } from "./owner.ts";
 import { forgetOwnModule, loadOwnModule } from "./ownModule.ts";
 import { instanceReleaseName, instanceReleaseSpec } from "./releaseSpec.ts";

@@ -3,17 +3,11 @@
  * are written, by the instance's webhook; what they may name is decided here again.
  */
 
-import { annotationOf, overrideFlight, overrideMode } from "../admission/overrides.ts";
-import { isMode, type Mode } from "../airway/spec.ts";
+import { annotationOf, overrideFlight } from "../admission/overrides.ts";
+import type { Mode } from "../airway/spec.ts";
 import type { KubeObject } from "../kube/object.ts";
 import type { Context } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
-
-/** A valid annotation wins; any other text means nothing. */
-export function effectiveMode(mode: Mode, instance: KubeObject): Mode {
-  const override = annotationOf(instance, overrideMode);
-  return isMode(override) ? override : mode;
-}
 
 /**
  * URL of another flight; undefined: the Airway's. It runs with all that the Airway may look up, so it counts only where

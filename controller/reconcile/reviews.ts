@@ -14,16 +14,17 @@ import type { FlightModule, Sandbox } from "../flight/sandbox.ts";
 import { type KubeClient, resourcePath } from "../kube/client.ts";
 import { answerError, isKubeError, KubeError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
-import type { ModuleStore, ReadConfigMap } from "../modules/store.ts";
+import type { ModuleRequest, ModuleStore, ReadConfigMap } from "../modules/store.ts";
 import { shownUrl } from "../modules/url.ts";
 import { fieldManager } from "../release/fields.ts";
 import type { Serving } from "./activeAirway.ts";
-import { loadConverter, loadFlight, loadOverride, readConfigMap } from "./airwayFlight.ts";
+import { loadConverter, loadFlight, readConfigMap } from "./airwayFlight.ts";
 import type { Access } from "./context.ts";
 import { dryRun } from "./dryRun.ts";
 import { reconcileErrors } from "./errors.ts";
 import { flightKinds, flightReleaseName, flightReleaseSpec } from "./flight.ts";
 import { instanceReleaseName, instanceReleaseSpec } from "./releaseSpec.ts";
+import type { RenderInput } from "./render.ts";
 import { checkPinned, pinnedRevision } from "./rollback.ts";
 
 /** What the loops know of the Airways; the same on replicas that stand by. */
@@ -56,6 +57,13 @@ const unboundedMib = 4096;
 
 export function admissionWork(options: ReviewOptions): AdmissionWork {
   const { view, client, sandbox } = options;
+  /** What one owner names for itself: asked for anew, and not watched. */
+  const load = async (of: ModuleRequest, signal: AbortSignal) => {
+    const readFrom: ReadConfigMap = at => readConfigMap(at, ref => client.get(ref, { signal }));
+    const request = { ...of, fresh: true, readConfigMap: readFrom, signal };
+    return (await view.modules.load(request)).module;
+  };
+  const trial = (input: RenderInput) => dryRun({ ...view.access, client, sandbox }, input);
   return {
     mayOverride: airwayAccess(client),
     resources: resourceFacts(options),
@@ -74,20 +82,15 @@ export function admissionWork(options: ReviewOptions): AdmissionWork {
     async checkFlight(object, signal) {
       const spec = parseFlight(object);
       const { url, checksum, insecure } = spec;
-      const read = (ref: ObjectRef) => client.get(ref, { signal });
-      const readModule: ReadConfigMap = of => readConfigMap(of, read);
-      const { module } = await view.modules.load({ url, checksum, insecure, readConfigMap: readModule, signal });
+      const module = await load({ url, checksum, insecure }, signal);
       const type = flightKinds.find(of => of.type.kind === object.kind)?.type;
       if (type === undefined) return;
       const { namespace = "", name, uid = "" } = object.metadata;
-      await dryRun(
-        { ...view.access, client, sandbox },
-        {
-          ...{ type, object, signal },
-          name: flightReleaseName(type, { namespace, name, uid }),
-          spec: flightReleaseSpec(type, spec, { module, lookAgainMs: undefined }),
-        },
-      );
+      await trial({
+        ...{ type, object, signal },
+        name: flightReleaseName(type, { namespace, name, uid }),
+        spec: flightReleaseSpec(type, spec, { module, lookAgainMs: undefined }),
+      });
     },
 
     async checkInstance(airway, object, signal) {
@@ -95,22 +98,19 @@ export function admissionWork(options: ReviewOptions): AdmissionWork {
       if (serving === undefined) throw reconcileErrors.FLIGHT_NOT_LOADED({ airway });
       const { spec } = serving;
       const url = annotationOf(object, overrideFlight);
-      const read = (ref: ObjectRef) => client.get(ref, { signal });
-      const flight = url === "" ? serving.flight : (await loadOverride(view.modules, url, spec, read)).module;
+      const { insecure } = spec;
+      const flight = url === "" ? serving.flight : await load({ url, insecure }, signal);
       if (spec.skipAdmissionWebhook) return;
       const revision = pinnedRevision(object);
       // The way back from a flight that fails must not lead through it.
       if (revision !== undefined) return checkPinned(object, revision);
       const type = typeOf(spec);
       const { namespace = "", name } = object.metadata;
-      await dryRun(
-        { ...view.access, client, sandbox },
-        {
-          ...{ type, object, signal },
-          name: instanceReleaseName(type, { namespace, name }),
-          spec: { ...instanceReleaseSpec(spec, flight), ...(url === "" ? {} : { moduleUrl: url }) },
-        },
-      );
+      await trial({
+        ...{ type, object, signal },
+        name: instanceReleaseName(type, { namespace, name }),
+        spec: { ...instanceReleaseSpec(spec, flight), ...(url === "" ? {} : { moduleUrl: url }) },
+      });
     },
 
     convert: (airway, review, signal) => convert(options, airway, review, signal),
