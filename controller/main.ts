@@ -44,8 +44,10 @@ async function run(config: Config): Promise<void> {
     fencedWrites++;
     metrics.fencedWrites.inc();
   };
-  const onRequest = ({ method, status }: RequestInfo) =>
+  const onRequest = ({ method, status, milliseconds }: RequestInfo) => {
     metrics.apiRequests.inc({ verb: method, status: String(status) });
+    metrics.apiRequestSeconds.observe({ verb: method }, milliseconds / 1000);
+  };
   const client = createClient(cluster, {
     userAgent: "atc/0.1",
     ...(leadership.shared ? { leadership, onFenced } : {}),
@@ -53,7 +55,7 @@ async function run(config: Config): Promise<void> {
   });
   const reviewer = createClient(cluster, { userAgent: "atc/0.1 webhooks", onRequest });
   const sandbox = createSandbox({ workers: config.flightWorkers });
-  const modules = openModuleStore(config, { client, sandbox, log });
+  const modules = openModuleStore(config, { client, sandbox, metrics, log });
   const events = createEventRecorder({
     create: event => client.create(event, { fieldManager: statusManager }),
     count: result => metrics.events.inc({ result }),
@@ -61,7 +63,11 @@ async function run(config: Config): Promise<void> {
   });
   const keyring = createKeyring({ client, namespace: config.svcNamespace ?? cluster.namespace, log });
   const { concurrency, renderBurst } = config;
-  const webhooks = openWebhooks(config, cluster, { client, reviewer, sandbox, log });
+  const webhooks = openWebhooks(config, cluster, {
+    ...{ client, reviewer, sandbox, log },
+    onCall: ({ milliseconds, ...labels }) => metrics.admissionSeconds.observe(labels, milliseconds / 1000),
+  });
+  metrics.readCertificateFrom(() => webhooks?.certificateExpiry());
   const shared = { client, sandbox, modules, events, metrics, log, keyring };
   const controller = createController({ ...shared, ...(webhooks && { webhooks }), concurrency, renderBurst });
   let started = false;

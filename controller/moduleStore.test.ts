@@ -7,6 +7,7 @@ import { createSandbox } from "./flight/sandbox.ts";
 import { createClient } from "./kube/client.ts";
 import { openModuleStore } from "./moduleStore.ts";
 import { createLogger } from "./observe/log.ts";
+import { createMetrics } from "./observe/metrics.ts";
 
 function open(env: Readonly<Record<string, string>>) {
   const command = parseConfig([], env);
@@ -20,7 +21,7 @@ function open(env: Readonly<Record<string, string>>) {
     await client.transport.close();
     await sandbox.close();
   });
-  const store = openModuleStore(command.config, { client, sandbox, log });
+  const store = openModuleStore(command.config, { client, sandbox, metrics: createMetrics(), log });
   onTestFinished(() => store.close());
   return { store, lines };
 }

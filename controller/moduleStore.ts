@@ -13,16 +13,18 @@ import { type DockerConfig, noDockerConfig, parseDockerConfig } from "./modules/
 import { parseVerificationKeys, type VerificationKeys } from "./modules/signature.ts";
 import { createModuleStore, type ModuleStore } from "./modules/store.ts";
 import type { Logger } from "./observe/log.ts";
+import type { Metrics } from "./observe/metrics.ts";
 import { followDockerSecret } from "./reconcile/dockerSecret.ts";
 
 export interface ModuleStoreNeeds {
   readonly client: KubeClient;
   readonly sandbox: Sandbox;
+  readonly metrics: Pick<Metrics, "moduleLoads" | "moduleLooks">;
   readonly log: Logger;
 }
 
 /** @throws MODULE_KEYS, CONFIG_SETTING_NEEDED */
-export function openModuleStore(config: Config, { client, sandbox, log }: ModuleStoreNeeds): ModuleStore {
+export function openModuleStore(config: Config, { client, sandbox, metrics, log }: ModuleStoreNeeds): ModuleStore {
   const allowList = config.moduleAllowList;
   const { invalid } = createAllowList(allowList);
   if (invalid.length > 0)
@@ -36,10 +38,20 @@ export function openModuleStore(config: Config, { client, sandbox, log }: Module
     refreshMs: config.moduleRefreshMs,
     dockerConfig: followed?.config ?? readDockerConfig,
     prove: module => sandbox.prepare(module),
+    onLook: look => metrics.moduleLooks.inc(look),
     onCacheError: error => log.warn({ error: describeError(error) }, "a module was not written to the cache"),
   });
   return {
-    load: request => store.load(request),
+    async load(request) {
+      let result = "failed";
+      try {
+        const loaded = await store.load(request);
+        result = loaded.problem === undefined ? "newest" : "former";
+        return loaded;
+      } finally {
+        metrics.moduleLoads.inc({ result });
+      }
+    },
     allowed: url => store.allowed(url),
     async close() {
       await followed?.stop();

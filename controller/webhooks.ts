@@ -13,7 +13,7 @@ import { type WebhookOptions, WebhookService } from "./reconcile/webhooks.ts";
 export function openWebhooks(
   config: Config,
   cluster: ClusterConfig,
-  options: Pick<WebhookOptions, "client" | "reviewer" | "sandbox" | "log">,
+  options: Pick<WebhookOptions, "client" | "reviewer" | "sandbox" | "log" | "onCall">,
 ): WebhookService | undefined {
   const namespace = config.svcNamespace ?? cluster.namespace;
   const reach = reachOf(config, namespace);

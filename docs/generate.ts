@@ -1,15 +1,16 @@
 /**
- * Writes docs/errors.md from the rooms' tables; with `--check` says whether it is what they say.
- * Each message is shown with the names of its facts in place of their values.
+ * Writes docs/errors.md from the rooms' tables of errors, and docs/metrics.md from the controller's metrics; with
+ * `--check` says whether they are what those say. Each error's message is shown with the names of its facts in place of
+ * their values.
  */
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { createMetrics, type MetricDescription } from "../controller/observe/metrics.ts";
 
 const root = resolve(import.meta.dirname, "..");
-const target = resolve(root, "docs/errors.md");
 
-const head = `# Errors
+const errorsHead = `# Errors
 
 Every error that a person can act on has a code. This page is made from the tables in the code by \`node docs/generate.ts\`;
 \`npm test\` checks that it is up to date. What stands in <angle brackets> is filled in when the error happens.
@@ -57,12 +58,37 @@ function entry([code, build]: [string, Row]): string {
     .replaceAll(/[ \t]+$/gm, "")}\n\n${todo}\n`;
 }
 
-const page = `${head}${(await sections()).join("")}`;
-if (process.argv.includes("--check")) {
-  if (readFileSync(target, "utf8") !== page) {
-    console.error("docs/errors.md is not what the tables of errors say");
+const metricsHead = `# Metrics
+
+What the controller serves at \`/metrics\`, for Prometheus; durations are in seconds. This page is made from the code by
+\`node docs/generate.ts\`; \`npm test\` checks that it is up to date. A dashboard is in \`deploy/grafana/atc.json\`, alerts are
+in \`deploy/prometheus/alerts.yaml\`, and what to do about them is in [runbook.md](runbook.md).
+
+No label has the name of an instance or of another object: there is a bounded number of Airways, kinds, results and codes.
+Beside these stand memory, CPU, event loop and garbage collection of the process (\`process_…\`, \`nodejs_…\`), by the names
+that Node's Prometheus client gives them.
+`;
+
+function metricsPage(): string {
+  const own = createMetrics()
+    .describe()
+    .filter(({ name }) => name.startsWith("atc_"));
+  return `${metricsHead}\n| metric | type | labels | what it is |\n| --- | --- | --- | --- |\n${own.map(metricRow).join("")}`;
+}
+
+function metricRow({ name, type, labels, help }: MetricDescription): string {
+  return `| \`${name}\` | ${type} | ${labels.map(label => `\`${label}\``).join(", ")} | ${help} |\n`;
+}
+
+const pages = [
+  { path: "docs/errors.md", text: `${errorsHead}${(await sections()).join("")}` },
+  { path: "docs/metrics.md", text: metricsPage() },
+];
+for (const { path, text } of pages) {
+  const target = resolve(root, path);
+  if (!process.argv.includes("--check")) writeFileSync(target, text);
+  else if (!existsSync(target) || readFileSync(target, "utf8") !== text) {
+    console.error(`${path} is not what the code says`);
     process.exitCode = 1;
   }
-} else {
-  writeFileSync(target, page);
 }

@@ -39,7 +39,7 @@ async function ask(path: string, of: AdmissionWork, metadata: Record<string, unk
   const route = admissionRoutes(of).find(({ path: own }) => (own.endsWith("/") ? path.startsWith(own) : path === own));
   if (route === undefined) throw new Error("no route");
   const call = { body, rest: path.slice(route.path.length), signal: signal ?? new AbortController().signal };
-  return (JSON.parse(await route.handle(call)) as { response: Response }).response;
+  return (JSON.parse((await route.handle(call)).body) as { response: Response }).response;
 }
 
 const instance = "/validations/backends.e";

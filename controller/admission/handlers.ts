@@ -22,7 +22,7 @@ import {
   reviewResponse,
   type Verdict,
 } from "./review.ts";
-import type { Route } from "./server.ts";
+import type { Decision, Route } from "./server.ts";
 
 /** A check passes or rejects with what is wrong. It may be late or fail for reasons that are not the object's. */
 type Check = (object: KubeObject, signal: AbortSignal) => Promise<void>;
@@ -47,20 +47,21 @@ const conversionMib = 64;
 
 export function admissionRoutes(work: AdmissionWork): Route[] {
   return [
-    review(paths.airway, ({ object }, _, signal) => check("Invalid", object, signal, work.checkAirway)),
-    review(paths.flight, ({ object }, _, signal) => check("BadRequest", object, signal, work.checkFlight)),
-    review(paths.resources, (request, _, signal) => reviewResource(work.resources, request, signal)),
-    review(paths.overrides, async request => (await gate(request, work.mayOverride)) ?? allowed),
+    review("airway", paths.airway, ({ object }, _, signal) => check("Invalid", object, signal, work.checkAirway)),
+    review("flight", paths.flight, ({ object }, _, signal) => check("BadRequest", object, signal, work.checkFlight)),
+    review("resources", paths.resources, (request, _, signal) => reviewResource(work.resources, request, signal)),
+    review("overrides", paths.overrides, async request => (await gate(request, work.mayOverride)) ?? allowed),
     // The last one, because its path begins those of the others.
-    review(paths.instance, (request, airway, signal) => reviewInstance(work, request, airway, signal)),
+    review("instance", paths.instance, (request, airway, signal) => reviewInstance(work, request, airway, signal)),
     {
+      name: "conversion",
       path: paths.conversion,
       maxBodyMib: conversionMib,
       async handle({ body, rest: airway, signal }) {
         const request = parseConversion(body);
         const conversion = checkConversion(request, await work.convert(airway, body, signal));
         if (!conversion.ok) throw admissionErrors.ADMISSION_CONVERSION_FAILED({ airway, why: conversion.why });
-        return conversion.body;
+        return { body: conversion.body, decision: "converted" };
       },
     },
   ];
@@ -68,15 +69,22 @@ export function admissionRoutes(work: AdmissionWork): Route[] {
 
 type Reviewer = (request: AdmissionRequest, rest: string, signal: AbortSignal) => Promise<Verdict>;
 
-function review(path: string, decide: Reviewer): Route {
+function review(name: string, path: string, decide: Reviewer): Route {
   return {
+    name,
     path,
     maxBodyMib: reviewMib,
     async handle({ body, rest, signal }) {
       const request = parseReview(body);
-      return JSON.stringify(reviewResponse(request.uid, await decide(request, rest, signal)));
+      const verdict = await decide(request, rest, signal);
+      return { body: JSON.stringify(reviewResponse(request.uid, verdict)), decision: decisionOf(verdict) };
     },
   };
+}
+
+function decisionOf(verdict: Verdict): Decision {
+  if (!verdict.allowed) return "denied";
+  return verdict.warnings === undefined ? "allowed" : "warned";
 }
 
 /** The gate comes before everything (contract §2.5); that it holds while this fails is the other webhook's business. */

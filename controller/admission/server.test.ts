@@ -8,6 +8,8 @@ import { type AdmissionServer, startAdmissionServer } from "./server.ts";
 
 let certificates: Certificates;
 let server: AdmissionServer;
+/** What was counted. */
+const calls: string[] = [];
 const failures: { path: string; status: number; error: unknown }[] = [];
 let isReady = true;
 let aborted = Promise.withResolvers<void>();
@@ -26,9 +28,16 @@ beforeAll(async () => {
     certificate: certificates,
     ready: () => isReady,
     onFailure: failure => failures.push(failure),
+    onCall: ({ webhook, decision }) => calls.push(`${webhook} ${decision}`),
     routes: [
-      { path: "/echo/", maxBodyMib: 1, handle: async ({ body, rest }) => JSON.stringify({ body, rest }) },
       {
+        name: "echo",
+        path: "/echo/",
+        maxBodyMib: 1,
+        handle: async ({ body, rest }) => ({ body: JSON.stringify({ body, rest }), decision: "allowed" }),
+      },
+      {
+        name: "coded",
         path: "/coded",
         maxBodyMib: 1,
         handle: async () => {
@@ -36,6 +45,7 @@ beforeAll(async () => {
         },
       },
       {
+        name: "broken",
         path: "/broken",
         maxBodyMib: 1,
         handle: async () => {
@@ -43,6 +53,7 @@ beforeAll(async () => {
         },
       },
       {
+        name: "slow",
         path: "/slow",
         maxBodyMib: 1,
         handle: ({ signal }) => {
@@ -76,6 +87,7 @@ describe("the admission server", () => {
   it("gives a route the body and the rest of the path", async () => {
     const { status, body } = await call("/echo/backends.example.com?timeout=10s", "question");
     expect([status, JSON.parse(body)]).toEqual([200, { body: "question", rest: "backends.example.com" }]);
+    expect(calls.at(-1)).toBe("echo allowed");
   });
 
   it("has nothing but its paths", async () => {
@@ -101,6 +113,7 @@ describe("the admission server", () => {
     expect(broken.status).toBe(500);
     expect(broken.body).not.toContain("hunter2");
     expect(failures.at(-1)).toMatchObject({ path: "/broken", status: 500 });
+    expect(calls.at(-1)).toBe("broken failed");
   });
 
   it("refuses a body that is too large before it has all of it", async () => {

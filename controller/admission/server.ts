@@ -27,12 +27,23 @@ export interface Call {
   readonly signal: AbortSignal;
 }
 
+/** What became of a call, for those who count. */
+export type Decision = "allowed" | "warned" | "denied" | "converted" | "failed";
+
+export interface Answer {
+  /** JSON. */
+  readonly body: string;
+  readonly decision: Decision;
+}
+
 export interface Route {
+  /** For those who count. */
+  readonly name: string;
   /** Exact, or with a final slash the beginning. */
   readonly path: string;
   readonly maxBodyMib: number;
-  /** The JSON text to answer with. Errors become 400 (ADMISSION_REVIEW_INVALID), 413 or 500. */
-  handle(call: Call): Promise<string>;
+  /** Errors become 400 (ADMISSION_REVIEW_INVALID), 413 or 500. */
+  handle(call: Call): Promise<Answer>;
 }
 
 export interface AdmissionServerOptions {
@@ -43,6 +54,8 @@ export interface AdmissionServerOptions {
   readonly certificate: ServedCertificate;
   readonly routes: readonly Route[];
   readonly ready: () => boolean;
+  /** Each call of a route, once it is answered or has failed. */
+  readonly onCall?: (call: { webhook: string; decision: Decision; milliseconds: number }) => void;
   /** A call that could not be answered; `status` is what the API server got. */
   readonly onFailure?: (failure: { path: string; status: number; error: unknown }) => void;
 }
@@ -93,7 +106,8 @@ interface Reply {
 
 const json = "application/json";
 
-async function answer(request: IncomingMessage, { routes, ready }: AdmissionServerOptions): Promise<Reply> {
+async function answer(request: IncomingMessage, options: AdmissionServerOptions): Promise<Reply> {
+  const { routes, ready } = options;
   const path = pathOf(request);
   if (path === "/live") return { status: 200, body: "" };
   if (path === "/ready") return { status: ready() ? 200 : 503, body: "" };
@@ -101,12 +115,22 @@ async function answer(request: IncomingMessage, { routes, ready }: AdmissionServ
   const route = routes.find(candidate => matches(candidate.path, path));
   if (route === undefined) return { status: 404, body: "not found\n" };
   if (request.method !== "POST") return { status: 405, body: "only POST\n" };
-  const limitMs = limitOf(request);
-  const rest = decodeRest(path.slice(route.path.length));
-  const body = await within(limitMs, async signal =>
-    route.handle({ body: await readBody(request, route.maxBodyMib), rest, signal }),
-  );
-  return { status: 200, body, type: json };
+  return call(request, route, options);
+}
+
+async function call(request: IncomingMessage, route: Route, { onCall }: AdmissionServerOptions): Promise<Reply> {
+  const since = performance.now();
+  let decision: Decision = "failed";
+  try {
+    const rest = decodeRest(pathOf(request).slice(route.path.length));
+    const answer = await within(limitOf(request), async signal =>
+      route.handle({ body: await readBody(request, route.maxBodyMib), rest, signal }),
+    );
+    decision = answer.decision;
+    return { status: 200, body: answer.body, type: json };
+  } finally {
+    onCall?.({ webhook: route.name, decision, milliseconds: performance.now() - since });
+  }
 }
 
 function matches(route: string, path: string): boolean {

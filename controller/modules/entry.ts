@@ -5,6 +5,8 @@ import type { DiskCache } from "./diskCache.ts";
 import { moduleErrors } from "./errors.ts";
 import type { Look, Validator } from "./source.ts";
 
+export type LookResult = "fetched" | "unchanged" | "failed";
+
 export interface EntryOptions {
   /** In the cache. */
   readonly key: string;
@@ -22,6 +24,7 @@ export interface EntryOptions {
   readonly closing: AbortSignal;
   look(validator: Validator | undefined, signal: AbortSignal): Promise<Look>;
   moduleOf(content: Uint8Array): Promise<FlightModule>;
+  looked(result: LookResult): void;
 }
 
 interface Held {
@@ -109,16 +112,18 @@ export class Entry {
   }
 
   async #look(): Promise<void> {
-    const { now, refreshMs, timeoutMs, closing } = this.#options;
+    const { now, refreshMs, timeoutMs, closing, looked } = this.#options;
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
       const look = await this.#options.look(this.#held[0]?.validator, AbortSignal.any([closing, timeout]));
       if (look.state === "content") await this.#take(look.content, look.validator);
       this.#problem = undefined;
       this.#dueAt = now() + refreshMs;
+      looked(look.state === "content" ? "fetched" : "unchanged");
     } catch (error) {
       this.#problem = this.#coded(error, timeout);
       this.#dueAt = now() + Math.min(refreshMs, retryMs);
+      looked("failed");
     }
   }
 

@@ -77,7 +77,9 @@ test("a ConfigMap is read by the caller's function", async () => {
 test("a download is asked for once by all who wait, kept, and asked again when it is time", async () => {
   const { server, url, state } = await publisher();
   let now = 0;
-  const store = open({ refreshMs: 1000, now: () => now });
+  const looks: string[] = [];
+  const onLook: ModuleStoreOptions["onLook"] = ({ source, result }) => looks.push(`${source} ${result}`);
+  const store = open({ refreshMs: 1000, now: () => now, onLook });
   const loads = await Promise.all([
     store.load({ url }),
     store.load({ url }),
@@ -94,6 +96,9 @@ test("a download is asked for once by all who wait, kept, and asked again when i
   state.content = two;
   expect(await textOf(store, { url })).toBe(one);
   expect(await textOf(store, { url, fresh: true })).toBe(two);
+  state.content = "down";
+  await store.load({ url, fresh: true });
+  expect(looks).toEqual(["http fetched", "http unchanged", "http fetched", "http failed"]);
 });
 
 test("what is loaded is kept where the source does not answer, and told", async () => {

@@ -16,7 +16,7 @@ import { type FlightModule, flightModuleOf } from "../flight/loader.ts";
 import { createAllowList } from "./allowList.ts";
 import { createDiskCache, type DiskCache } from "./diskCache.ts";
 import { type DockerConfig, noDockerConfig } from "./dockerConfig.ts";
-import { Entry } from "./entry.ts";
+import { Entry, type LookResult } from "./entry.ts";
 import { moduleErrors } from "./errors.ts";
 import { createHttpClient } from "./http.ts";
 import { createPolicy, type Policy, type Wanted } from "./policy.ts";
@@ -70,6 +70,8 @@ export interface ModuleStoreOptions {
   dockerConfig?(): Promise<DockerConfig>;
   /** Shows that a module can be run. */
   prove?(module: FlightModule): Promise<void>;
+  /** A source was asked. */
+  onLook?(look: { source: RemoteUrl["scheme"]; result: LookResult }): void;
   onCacheError?(error: unknown): void;
   /** Milliseconds; never goes back. */
   now?(): number;
@@ -152,6 +154,7 @@ class Store implements ModuleStore {
 
   #newEntry(key: string, written: string, insecure: boolean, url: RemoteUrl): Entry {
     const { refreshMs = defaultRefreshMs, timeoutMs = defaultTimeoutMs, now = () => performance.now() } = this.#options;
+    const { onLook } = this.#options;
     return new Entry({
       key,
       url: shownUrl(written),
@@ -164,6 +167,7 @@ class Store implements ModuleStore {
       closing: this.#closing.signal,
       look: (validator, signal) => this.#look(url, { written, validator, insecure, signal }),
       moduleOf: content => this.#moduleOf(content, written),
+      looked: result => onLook?.({ source: url.scheme, result }),
     });
   }
 

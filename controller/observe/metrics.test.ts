@@ -7,6 +7,8 @@ const readings: Readings = {
   watchedObjects: 12,
   queued: 1,
   running: 2,
+  failing: 0,
+  oldestQueueWaitSeconds: 0,
   openBreakers: 0,
   instances: 7,
   pendingRevisions: 0,
@@ -14,6 +16,7 @@ const readings: Readings = {
   sandboxBusy: 1,
   sandboxWaiting: 0,
   sandboxLongestWaitSeconds: 0,
+  sandboxLost: 4,
 };
 
 async function values(page: Promise<string>): Promise<Map<string, string>> {
@@ -49,6 +52,25 @@ describe("the page", () => {
     const names = ['atc_watch_age_seconds{kind="Deployment.apps"}', "atc_queue_depth", "atc_instances"];
     expect(names.map(name => page.get(name))).toEqual(["4", "9", "7"]);
     expect(page.has('atc_watch_age_seconds{kind="Secret"}')).toBe(false);
+  });
+
+  test("tells when the certificate ends, where there is one", async () => {
+    const metrics = createMetrics();
+    const name = "atc_certificate_expiry_timestamp_seconds";
+    expect((await values(metrics.page())).has(name)).toBe(false);
+    let expiry: number | undefined = 1_700_000_000_500;
+    metrics.readCertificateFrom(() => expiry);
+    expect((await values(metrics.page())).get(name)).toBe("1700000000.5");
+    expiry = undefined;
+    expect((await values(metrics.page())).has(name)).toBe(false);
+  });
+
+  test("counts lost workers as the sandbox does, however often it is read", async () => {
+    const metrics = createMetrics();
+    metrics.readFrom(() => readings);
+    for (let read = 0; read < 2; read++) {
+      expect((await values(metrics.page())).get("atc_sandbox_lost_total")).toBe("4");
+    }
   });
 
   test("is there before anyone gave readings", async () => {

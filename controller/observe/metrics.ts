@@ -15,6 +15,8 @@ export interface Readings {
   readonly watchedObjects: number;
   readonly queued: number;
   readonly running: number;
+  readonly failing: number;
+  readonly oldestQueueWaitSeconds: number;
   readonly instances: number;
   readonly pendingRevisions: number;
   readonly openBreakers: number;
@@ -22,6 +24,7 @@ export interface Readings {
   readonly sandboxBusy: number;
   readonly sandboxWaiting: number;
   readonly sandboxLongestWaitSeconds: number;
+  readonly sandboxLost: number;
 }
 
 export interface Metrics {
@@ -30,19 +33,37 @@ export interface Metrics {
   /** From the arrival of the watch event that started it to the answer to the last write. */
   readonly eventToPatchSeconds: Histogram<"airway">;
   readonly queueWaitSeconds: Histogram;
+  /** For a worker thread. */
+  readonly sandboxWaitSeconds: Histogram;
   readonly applies: Counter<"result">;
   readonly reconcileErrors: Counter<"loop" | "code">;
   readonly watchRestarts: Counter<"reason">;
   readonly apiRequests: Counter<"verb" | "status">;
+  readonly apiRequestSeconds: Histogram<"verb">;
+  readonly admissionSeconds: Histogram<"webhook" | "decision">;
+  readonly moduleLoads: Counter<"result">;
+  readonly moduleLooks: Counter<"source" | "result">;
+  readonly revisions: Counter<"result">;
   readonly events: Counter<"result">;
   readonly fencedWrites: Counter;
   /** Names the source of the gauges; the last one given counts. */
   readFrom(source: () => Readings): void;
   /** Names the source of `atc_leader`. */
   readLeaderFrom(source: () => boolean): void;
+  /** Names the source of `atc_certificate_expiry_timestamp_seconds`: milliseconds since the epoch; undefined: none is served. */
+  readCertificateFrom(source: () => number | undefined): void;
+  /** What there is to be counted, in the order of the page. */
+  describe(): MetricDescription[];
   /** The page that Prometheus reads. */
   page(): Promise<string>;
   readonly contentType: string;
+}
+
+export interface MetricDescription {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly labels: readonly string[];
 }
 
 export function createMetrics(): Metrics {
@@ -51,6 +72,7 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   let source: (() => Readings) | undefined;
   let leads = () => false;
+  let certificateExpiry: () => number | undefined = () => undefined;
   new Gauge({
     name: "atc_leader",
     help: "1 while this replica may write, 0 while it stands by.",
@@ -60,6 +82,16 @@ export function createMetrics(): Metrics {
     },
   });
   defineGauges(registry, () => source?.());
+  new Gauge({
+    name: "atc_certificate_expiry_timestamp_seconds",
+    help: "When the certificate of the webhooks ends, in seconds since the epoch; absent where none are served.",
+    registers,
+    collect() {
+      const at = certificateExpiry();
+      if (at === undefined) this.remove();
+      else this.set(at / 1000);
+    },
+  });
   return {
     renders: new Counter({
       name: "atc_renders_total",
@@ -87,15 +119,21 @@ export function createMetrics(): Metrics {
       buckets: latencyBuckets,
       registers,
     }),
+    sandboxWaitSeconds: new Histogram({
+      name: "atc_sandbox_wait_seconds",
+      help: "Time that a render waited for a worker thread.",
+      buckets: latencyBuckets,
+      registers,
+    }),
     applies: new Counter({
       name: "atc_applies_total",
-      help: "Children brought to their desired state, by result; unchanged ones cost no request.",
+      help: "Children compared with their desired state: created, updated, deleted, unchanged by a request, kept without one, conflict.",
       labelNames: ["result"],
       registers,
     }),
     reconcileErrors: new Counter({
       name: "atc_reconcile_errors_total",
-      help: "Failed runs, by loop (airway, instance) and error code.",
+      help: "Failed runs, by loop (airway, instance, flight) and error code.",
       labelNames: ["loop", "code"],
       registers,
     }),
@@ -109,6 +147,38 @@ export function createMetrics(): Metrics {
       name: "atc_api_requests_total",
       help: "Requests to the API server, by verb and HTTP status.",
       labelNames: ["verb", "status"],
+      registers,
+    }),
+    apiRequestSeconds: new Histogram({
+      name: "atc_api_request_seconds",
+      help: "Time to the head of the API server's answer, by verb; of a watch, to its opening.",
+      labelNames: ["verb"],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    admissionSeconds: new Histogram({
+      name: "atc_admission_seconds",
+      help: "Calls of webhooks, by decision: allowed, warned, denied, converted, failed.",
+      labelNames: ["webhook", "decision"],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    moduleLoads: new Counter({
+      name: "atc_module_loads_total",
+      help: "Modules wanted by a loop or a webhook, by what they got: newest, former because the newest does not pass or is not known, failed.",
+      labelNames: ["result"],
+      registers,
+    }),
+    moduleLooks: new Counter({
+      name: "atc_module_looks_total",
+      help: "Questions to a module's source, by scheme: fetched, unchanged, failed.",
+      labelNames: ["source", "result"],
+      registers,
+    }),
+    revisions: new Counter({
+      name: "atc_revisions_total",
+      help: "Secrets of revisions, by result: written, refused by the API server.",
+      labelNames: ["result"],
       registers,
     }),
     events: new Counter({
@@ -128,6 +198,14 @@ export function createMetrics(): Metrics {
     readLeaderFrom: next => {
       leads = next;
     },
+    readCertificateFrom: next => {
+      certificateExpiry = next;
+    },
+    describe: () =>
+      registry.getMetricsAsArray().map(metric => {
+        const { name, help, type, labelNames = [] } = metric as typeof metric & { labelNames?: string[] };
+        return { name, help, type: String(type), labels: labelNames };
+      }),
     page: () => registry.metrics(),
     contentType: registry.contentType,
   };
@@ -138,6 +216,8 @@ const gauges = {
   watchedObjects: ["atc_watched_objects", "Objects held in the stores of all watches."],
   queued: ["atc_queue_depth", "Airways and instances waiting for a worker."],
   running: ["atc_workers_busy", "Reconciles running now."],
+  failing: ["atc_queue_failing", "Airways and instances whose last run failed."],
+  oldestQueueWaitSeconds: ["atc_queue_oldest_wait_seconds", "How long the one that waits longest has waited."],
   instances: ["atc_instances", "Custom resources under control."],
   pendingRevisions: ["atc_revisions_pending", "Revisions recorded in a status whose Secrets are not written yet."],
   openBreakers: ["atc_breaker_open", "Releases that are slowed down because they render without end."],
@@ -145,8 +225,12 @@ const gauges = {
   sandboxBusy: ["atc_sandbox_busy", "Worker threads running a flight now."],
   sandboxWaiting: ["atc_sandbox_waiting", "Renders waiting for a worker thread."],
   sandboxLongestWaitSeconds: ["atc_sandbox_longest_wait_seconds", "How long the oldest of them has waited."],
-} as const satisfies Record<Exclude<keyof Readings, "watchAges">, readonly [name: string, help: string]>;
+} as const satisfies Record<
+  Exclude<keyof Readings, "watchAges" | "sandboxLost">,
+  readonly [name: string, help: string]
+>;
 
+/** All that is read when the page is made. */
 function defineGauges(registry: Registry, read: () => Readings | undefined): void {
   for (const [key, [name, help]] of Object.entries(gauges)) {
     new Gauge({
@@ -159,6 +243,15 @@ function defineGauges(registry: Registry, read: () => Readings | undefined): voi
       },
     });
   }
+  new Counter({
+    name: "atc_sandbox_lost_total",
+    help: "Worker threads that had to be replaced: terminated at a time-out, grown too large, dead.",
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(read()?.sandboxLost ?? 0);
+    },
+  });
   new Gauge({
     name: "atc_watch_age_seconds",
     help: "Seconds since the most silent watch of a kind last heard of the API server.",

@@ -68,6 +68,7 @@ async function applyOne(options: {
       flight: "",
       unknownKinds: false,
       milliseconds: 1,
+      waitedMilliseconds: 0,
       redact: text => text,
     },
     draft: index.begin("instance|x|ns|a"),

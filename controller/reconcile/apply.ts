@@ -205,6 +205,7 @@ async function applyChild(
   seen: Map<string, string>,
 ): Promise<ChildOutcome> {
   const action = plan(input, child, live, seen);
+  if (action.action === "keep" || action.action === "follow") context.metrics.applies.inc({ result: "kept" });
   if (action.action === "keep") return { result: "done" };
   if (action.action === "follow") {
     const leaves = leavesOf(child.object);

@@ -149,8 +149,8 @@ export function createController(options: ControllerOptions): Controller {
     ...tracker.reflectors(),
   ];
   metrics.readFrom(() => {
-    const { queued, running } = queue.stats();
-    const { workers, running: busy, queued: waiting, longestWait } = options.sandbox.stats();
+    const { queued, running, failing, oldestWaitMs } = queue.stats();
+    const { workers, running: busy, queued: waiting, longestWait, lost } = options.sandbox.stats();
     const watches = reflectors();
     return {
       watches: watches.length,
@@ -158,6 +158,8 @@ export function createController(options: ControllerOptions): Controller {
       watchedObjects: tracker.size,
       queued,
       running,
+      failing,
+      oldestQueueWaitSeconds: oldestWaitMs / 1000,
       instances: context.states.size,
       pendingRevisions: [...context.unwritten].reduce((sum, { pending }) => sum + pending.length, 0),
       openBreakers: context.spinning.size,
@@ -165,6 +167,7 @@ export function createController(options: ControllerOptions): Controller {
       sandboxBusy: busy,
       sandboxWaiting: waiting,
       sandboxLongestWaitSeconds: longestWait / 1000,
+      sandboxLost: lost,
     };
   });
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { flightModuleOf } from "../flight/loader.ts";
 import type { KubeObject } from "../kube/object.ts";
 import type { EventInput } from "../observe/events.ts";
+import { createMetrics } from "../observe/metrics.ts";
 import { emptyRecord, type ReleaseRecord, writeRecord } from "../release/record.ts";
 import { readRevision, revisionSecret } from "../release/revision.ts";
 import {
@@ -40,6 +41,7 @@ function setUp({ cap = 2, secrets = new FakeSecrets(), record = emptyRecord as R
     keyring: { key: async () => key },
     events: { record: (_, event) => void events.push(event), flush: async () => undefined },
     log: { warn: () => undefined },
+    metrics: createMetrics(),
     unwritten: new Set(),
     now: () => now,
   };

@@ -20,6 +20,7 @@ import { moduleErrors } from "../modules/errors.ts";
 import { pinnable, shownUrl } from "../modules/url.ts";
 import type { EventRecorder } from "../observe/events.ts";
 import type { Logger } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { mostRevisions, noRevision, type ReleaseRecord, type RevisionRecord } from "../release/record.ts";
 import {
   activation,
@@ -42,6 +43,7 @@ export interface HistoryContext {
   readonly client: Pick<KubeClient, "discovery" | "get" | "list" | "create" | "patch" | "delete">;
   readonly keyring: Keyring;
   readonly events: EventRecorder;
+  readonly metrics: Pick<Metrics, "revisions">;
   readonly log: Pick<Logger, "warn">;
   /** Those with pending revisions. */
   readonly unwritten: Set<HistoryState>;
@@ -153,12 +155,14 @@ export async function storeRevisions(context: HistoryContext, subject: Subject, 
   for (let next = state.history.pending[0]; next !== undefined; next = state.history.pending[0]) {
     try {
       await context.client.create(next.secret, { fieldManager: "yoke" });
+      context.metrics.revisions.inc({ result: "written" });
     } catch (error) {
       if (!isKubeError(error) || retried(error)) throw error;
       // Ours: the answer to the first attempt was lost.
       if (error.code !== "KUBE_ALREADY_EXISTS") {
         problem = tellProblem(context, subject, error);
         lost.add(next.secret.metadata.name);
+        context.metrics.revisions.inc({ result: "refused" });
       }
     }
     state.history.pending.shift();
@@ -174,20 +178,22 @@ export async function storeRevisions(context: HistoryContext, subject: Subject, 
 /** At a stop: writes what waits for a quiet moment, so that the next process finds the intents carried out. */
 export async function flushHistory({
   client,
+  metrics,
   log,
   unwritten,
-}: Pick<HistoryContext, "client" | "log" | "unwritten">): Promise<void> {
+}: Pick<HistoryContext, "client" | "metrics" | "log" | "unwritten">): Promise<void> {
   const waiting = [...unwritten].flatMap(({ pending }) => pending.splice(0));
   unwritten.clear();
   const writeNext = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const { secret } = next;
-      await client.create(secret, { fieldManager: "yoke" }).catch((error: unknown) => {
-        log.warn(
-          { revision: secret.metadata.name, error: describeError(error) },
-          "a revision is left to the next start",
-        );
-      });
+      try {
+        await client.create(secret, { fieldManager: "yoke" });
+        metrics.revisions.inc({ result: "written" });
+      } catch (error) {
+        const revision = secret.metadata.name;
+        log.warn({ revision, error: describeError(error) }, "a revision is left to the next start");
+      }
     }
   };
   await Promise.all(Array.from({ length: flushedAtOnce }, writeNext));

@@ -115,7 +115,7 @@ function setUp(
     sandbox: {
       run: async () => {
         during();
-        return { exitCode: 0, stdout: options.stdout ?? "[]", stderr: "", milliseconds: 1 };
+        return { exitCode: 0, stdout: options.stdout ?? "[]", stderr: "", milliseconds: 1, waitedMilliseconds: 0 };
       },
     },
     events: { record: (_: KubeObject, { note }: { note: string }) => notes.push(note) },

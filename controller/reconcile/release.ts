@@ -220,13 +220,15 @@ async function renderOrRecall(run: Run, object: KubeObject): Promise<Rendered> {
     return {
       stages,
       stated: undefined,
-      ...{ seen: new Map(), lookups: [], secrets: new Map(), unknownKinds: false, milliseconds: 0, flight: "" },
+      ...{ seen: new Map(), lookups: [], secrets: new Map(), unknownKinds: false, flight: "" },
+      ...{ milliseconds: 0, waitedMilliseconds: 0 },
       redact: text => text,
     };
   }
   await checkPin(context, { object, name, state }, spec);
   const rendered = await render({ ...access, sandbox: context.sandbox }, input, { ...access, draft });
   context.metrics.renderSeconds.observe({ airway: owner.airway }, rendered.milliseconds / 1000);
+  context.metrics.sandboxWaitSeconds.observe(rendered.waitedMilliseconds / 1000);
   return rendered;
 }
 

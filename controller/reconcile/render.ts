@@ -41,6 +41,8 @@ export interface Rendered {
   readonly flight: string;
   /** Of the flight, lookups included. */
   readonly milliseconds: number;
+  /** Before that, for a worker thread. */
+  readonly waitedMilliseconds: number;
   /** Takes the values of looked-up Secrets out of a text. */
   redact(text: string): string;
 }
@@ -83,7 +85,7 @@ export async function render(
       signal,
     );
     if (lookups.failure !== undefined) throw lookups.failure;
-    const { exitCode, stdout, stderr, milliseconds } = result;
+    const { exitCode, stdout, stderr, milliseconds, waitedMilliseconds } = result;
     const release = async () => releaseObjects(context, input, parseOutput(stdout));
     if (exitCode !== 0) {
       const error = reconcileErrors.FLIGHT_EXIT({ exitCode, stderr: redact(stderr) });
@@ -102,6 +104,7 @@ export async function render(
       unknownKinds,
       flight: `sha256:${module.digest}`,
       milliseconds,
+      waitedMilliseconds,
       redact,
     };
   } catch (error) {

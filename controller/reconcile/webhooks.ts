@@ -4,7 +4,7 @@
  * Order of a start: certificate, server, then `install`; of a stop: `withdraw` by the last replica, then `close`.
  */
 
-import { randomUUID } from "node:crypto";
+import { randomUUID, X509Certificate } from "node:crypto";
 import { describeError } from "../../lib/errors.ts";
 import { type CertificateSource, fileSource, secretSource, type Trusted } from "../admission/certificateSource.ts";
 import { KindBook, resolveKinds } from "../admission/childKinds.ts";
@@ -22,7 +22,7 @@ import { admissionRoutes } from "../admission/handlers.ts";
 import { ownUsername } from "../admission/identity.ts";
 import { createInstaller, type Installer, type Made } from "../admission/installer.ts";
 import { type ClientConfig, clientConfig, type Reach, serverNames } from "../admission/reach.ts";
-import { type AdmissionServer, startAdmissionServer } from "../admission/server.ts";
+import { type AdmissionServer, type AdmissionServerOptions, startAdmissionServer } from "../admission/server.ts";
 import type { AirwaySpec } from "../airway/spec.ts";
 import { createSandbox, type Sandbox } from "../flight/sandbox.ts";
 import { pauseAfter } from "../kube/backoff.ts";
@@ -61,6 +61,7 @@ export interface WebhookOptions {
   readonly reviewer: KubeClient;
   readonly sandbox: Sandbox;
   readonly log: Logger;
+  readonly onCall: NonNullable<AdmissionServerOptions["onCall"]>;
 }
 
 /** No event tells when a kind is served whose objects a release lists. */
@@ -100,7 +101,7 @@ export class WebhookService implements Webhooks {
    * Resolves when the server listens. An API server that is not there yet is waited for.
    */
   async serve(view: AirwayView, isReady: () => boolean): Promise<void> {
-    const { log, host, port, sandbox, reviewer } = this.#options;
+    const { log, host, port, sandbox, reviewer, onCall } = this.#options;
     this.#trustChanged = () => view.trustChanged();
     const trusted = await this.#persist(() => this.#source.start(next => this.#trust(next)));
     const username = await this.#persist(() => ownUsername(reviewer));
@@ -118,6 +119,7 @@ export class WebhookService implements Webhooks {
       certificate: this.#trusted,
       routes: admissionRoutes(work),
       ready: isReady,
+      onCall,
       onFailure: ({ path, status, error }) => log.warn({ path, status, error: describeError(error) }, "review failed"),
     });
     log.info({ port: this.#server.port, username }, "webhooks are served");
@@ -168,6 +170,11 @@ export class WebhookService implements Webhooks {
   check(isLeader: boolean): Check {
     const ok = isLeader ? this.#isRegistered : this.#server !== undefined;
     return { name: "webhooks", ok, detail: this.#server === undefined ? "not served yet" : "not registered yet" };
+  }
+
+  /** Milliseconds since the epoch; undefined: none is served yet. */
+  certificateExpiry(): number | undefined {
+    return this.#trusted && Date.parse(new X509Certificate(this.#trusted.certificate).validTo);
   }
 
   /** By the last replica: nobody will answer any more. */

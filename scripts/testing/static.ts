@@ -23,7 +23,7 @@ const checks: readonly Check[] = [
     todo: "Run `node infra/crds/generate.ts`.",
   },
   {
-    name: "generated: docs/errors.md",
+    name: "generated: docs/errors.md, docs/metrics.md",
     command: ["node", "docs/generate.ts", "--check"],
     todo: "Run `node docs/generate.ts`.",
   },
