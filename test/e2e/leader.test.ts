@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } fro
 import { type Atc, startAtc } from "./support/atc.ts";
 import { eventually } from "./support/eventually.ts";
 import { backend, hashOf } from "./support/flights.ts";
-import { faultyApi } from "./support/proxy.ts";
+import { openProxy } from "./support/proxy.ts";
 import { hashOn, World } from "./support/world.ts";
 
 const kubeconfig = inject("kubeconfig");
@@ -150,11 +150,11 @@ describe("of two replicas", () => {
   });
 
   it("a write of the former leader that arrives late is refused when the new one has written", async () => {
-    const api = await faultyApi(kubeconfig);
-    onTestFinished(() => api.close());
-    const { leader, standby } = await pair("late", { through: api.kubeconfig });
+    const proxy = await openProxy(kubeconfig);
+    onTestFinished(() => proxy.close());
+    const { leader, standby } = await pair("late", { through: proxy.kubeconfig });
     const path = `/apis/apps/v1/namespaces/${world.namespace}/deployments/backend-5`;
-    const held = api.holdBack("PATCH", path);
+    const held = proxy.api.holdBack("PATCH", path);
     await world.secret("backend-5", "older");
     await held.caught;
     leader.signal("SIGSTOP");

@@ -1,13 +1,12 @@
 /**
  * No update is lost: whatever is written, and whenever, in the end every child is what the last state renders.
- * The writes fall into renders, cut and frozen watches, an API server that refuses, and a controller that is killed.
+ * Single cases with a name; what nobody thought of is for `chaos.test.ts` to find.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
-import type { KubeObject } from "../../controller/kube/object.ts";
 import { Atc, startAtc } from "./support/atc.ts";
 import { eventually } from "./support/eventually.ts";
 import { backend, echo, hashOf } from "./support/flights.ts";
-import { faultyApi, networkProxy } from "./support/proxy.ts";
+import { everything, openProxy } from "./support/proxy.ts";
 import { hashOn, World } from "./support/world.ts";
 
 const direct = inject("kubeconfig");
@@ -88,162 +87,59 @@ describe("a change behind a broken network", () => {
   afterEach(() => restart(direct));
 
   it("is rendered when the connections are back", async () => {
-    const proxy = await networkProxy(direct);
+    const proxy = await openProxy(direct);
     onTestFinished(() => proxy.close());
     await world.secret("cut", "before");
     await world.instance("Backend", "cut");
     await restart(proxy.kubeconfig);
     for (const value of ["first", "second"]) {
-      proxy.cut();
+      proxy.network.cut();
       await world.secret("cut", value);
       await world.delete(world.deployment("cut"));
-      proxy.heal();
+      proxy.network.heal();
       await rolledTo("cut", value);
     }
   });
 
   it("is rendered also when the connections never tell that they are dead", async () => {
-    const proxy = await networkProxy(direct);
+    const proxy = await openProxy(direct);
     onTestFinished(() => proxy.close());
     await world.secret("frozen", "before");
     await world.instance("Backend", "frozen");
     await restart(proxy.kubeconfig);
-    proxy.freeze();
+    proxy.network.freeze();
     await world.secret("frozen", "after");
     await rolledTo("frozen", "after");
   });
 
   it.each([500, 429])("is rendered when the API server has answered %d for a while", async status => {
-    const api = await faultyApi(direct);
-    onTestFinished(() => api.close());
+    const proxy = await openProxy(direct);
+    onTestFinished(() => proxy.close());
     const name = `refused-${status}`;
     await world.secret(name, "before");
     await world.instance("Backend", name);
-    await restart(api.kubeconfig);
-    api.answerWith(status);
+    await restart(proxy.kubeconfig);
+    proxy.api.fail({ on: everything, count: Number.POSITIVE_INFINITY, act: { type: "answer", status } });
     await world.secret(name, "after");
     await eventually("a run fails", async () => expect(await rendered("failed")).toBeGreaterThan(0));
     expect((await atc.page("/healthz")).status).toBe(200);
-    api.answerWith(undefined);
+    proxy.api.heal();
     await rolledTo(name, "after");
     await world.ready(world.instanceRef("Backend", name));
   });
 
   it("is rendered by a controller that was started while the API server refused", async () => {
-    const api = await faultyApi(direct);
-    onTestFinished(() => api.close());
+    const proxy = await openProxy(direct);
+    onTestFinished(() => proxy.close());
     await world.secret("early", "before");
     await world.instance("Backend", "early");
     await atc.kill("SIGTERM");
     await world.secret("early", "after");
-    api.answerWith(500);
-    atc = new Atc({ kubeconfig: api.kubeconfig });
+    proxy.api.fail({ on: everything, count: Number.POSITIVE_INFINITY, act: { type: "answer", status: 500 } });
+    atc = new Atc({ kubeconfig: proxy.kubeconfig });
     await eventually("it waits", () => expect(atc.logs()).toContain("waiting for the API server"));
     expect((await atc.page("/readyz")).status).toBe(503);
-    api.answerWith(undefined);
+    proxy.api.heal();
     await rolledTo("early", "after");
   });
 });
-
-describe("a controller that is killed again and again", () => {
-  const kills = Number(process.env["E2E_KILLS"] || 100);
-  const seed = Number(process.env["E2E_SEED"] || Date.now() % 2 ** 32);
-  const names = ["a", "b", "c", "d"];
-  /** The last state that was asked for. */
-  const values = new Map<string, string>();
-  const labels = new Map<string, string>();
-  let set: string[] = [];
-
-  function configMap(name: string): KubeObject {
-    return { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data: { name } };
-  }
-
-  /** One random write: a Secret, a spec, a child that is edited or deleted, the set of children of the Echo. */
-  async function write(random: () => number, round: number): Promise<void> {
-    const name = `killed-${names[Math.floor(random() * names.length)]}`;
-    const choice = random();
-    if (choice < 0.5) {
-      values.set(name, `v${round}`);
-      await world.secret(name, `v${round}`);
-    } else if (choice < 0.65) {
-      labels.set(name, `l${round % 2}`);
-      await world.applyInstance("Backend", name, specOf(name));
-    } else if (choice < 0.8) {
-      await world.delete(world.deployment(name));
-    } else {
-      // Names that never come back: what is made and then forgotten stays for the end to find.
-      set = ["x", "y", "z"].filter(() => random() < 0.5).map(part => `killed-set-${round}-${part}`);
-      await world.applyInstance("Echo", "killed-set", { stages: set.map(part => [configMap(part)]) });
-    }
-  }
-
-  async function configMaps(prefix: string): Promise<string[]> {
-    const type = await world.client.discovery.resolve("v1", "ConfigMap");
-    if (type === undefined) throw new Error("the cluster has no ConfigMaps");
-    const { items } = await world.client.list(type, { namespace: world.namespace });
-    return items
-      .map(({ metadata }) => metadata.name)
-      .filter(name => name.startsWith(prefix))
-      .sort();
-  }
-
-  function specOf(name: string): Record<string, unknown> {
-    return { label: labels.get(name) ?? "l0", emitSecret: name === "killed-a" };
-  }
-
-  it(`always ends with the last state (${kills} kills, E2E_SEED=${seed})`, async () => {
-    const random = randomFrom(seed);
-    for (const name of names.map(letter => `killed-${letter}`)) {
-      values.set(name, "v0");
-      await world.secret(name, "v0");
-      await world.instance("Backend", name, specOf(name));
-    }
-    await world.instance("Echo", "killed-set", { stages: [] });
-    let writing = true;
-    let writes = 0;
-    const writer = (async () => {
-      for (; writing; await moment(random() * 20)) await write(random, ++writes);
-    })();
-    const killer = randomFrom(seed + 1);
-    await atc.kill("SIGKILL");
-    for (let round = 0; round < kills && writing; round++) {
-      atc = new Atc({ kubeconfig: direct });
-      // From before it has said a word to well into its work; most of them between listing and the last answer.
-      await eventually("it starts", () => expect(atc.logs()).toContain("starting"));
-      await moment(killer() * 400);
-      await atc.kill("SIGKILL");
-    }
-    writing = false;
-    await writer;
-    atc = await startAtc({ kubeconfig: direct });
-    console.log(`seed ${seed}: ${kills} kills, ${writes} writes`);
-    for (const [name, value] of values) {
-      await rolledTo(name, value);
-      await world.ready(world.instanceRef("Backend", name));
-      const { metadata } = await world.get(world.deployment(name));
-      expect(metadata.labels).toMatchObject({ color: labels.get(name) ?? "l0" });
-      const secret = await world.get(world.ref("v1", "Secret", name));
-      expect(secret).toMatchObject({ data: { hello: Buffer.from(value).toString("base64") } });
-    }
-    await world.ready(world.instanceRef("Echo", "killed-set"));
-    expect(await configMaps("killed-set-")).toEqual(set.sort());
-  }, 600_000);
-});
-
-/** Where in its work the controller is hit is the point; nothing is expected of the time that passes. */
-function moment(ms: number): Promise<void> {
-  return new Promise(resolve => {
-    setTimeout(resolve, ms);
-  });
-}
-
-/** mulberry32: small, and good enough to spread. */
-function randomFrom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

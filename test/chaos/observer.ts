@@ -1,0 +1,104 @@
+/**
+ * Watches children past the proxy, and holds every state it sees against the ones before: what children
+ * say of the spec and the Secret that they were rendered from may never be older than what they said once.
+ */
+import type { KubeClient } from "../../controller/kube/client.ts";
+import type { KubeObject } from "../../controller/kube/object.ts";
+import { createReflector, type Reflector } from "../../controller/kube/reflector.ts";
+import { absent, type Marks, markSecret, markSpec } from "./flight.ts";
+
+const revisionAnnotation = "deployment.kubernetes.io/revision";
+
+/** What the child was rendered from, where it says so in numbers; a foreign edit or an absent Secret says nothing. */
+export function marksOn(child: KubeObject): Partial<Marks> {
+  const { data = {} } = child as { data?: Record<string, string> };
+  if (child.kind === "Secret") return data["n"] === undefined ? {} : { secret: data["n"] };
+  if (child.kind === "ConfigMap") return data as Partial<Marks>;
+  const { template } = child["spec"] as { template: { metadata: { annotations?: Record<string, string> } } };
+  const { [markSpec]: spec = "", [markSecret]: secret = "" } = template.metadata.annotations ?? {};
+  return { spec, secret };
+}
+
+function numbers({ spec, secret }: Partial<Marks>): { spec: number | undefined; secret: number | undefined } {
+  const plain = secret === undefined || secret === absent ? "" : Buffer.from(secret, "base64").toString();
+  const number = (text: string | undefined) => (text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined);
+  return { spec: number(spec), secret: number(plain) };
+}
+
+interface Seen {
+  spec: number;
+  secret: number;
+}
+
+export class Observer {
+  /** Children that went back in time, in words. */
+  readonly violations: string[] = [];
+  readonly #reflectors: Reflector[];
+  readonly #seen = new Map<string, Seen>();
+  /** Newest revision of each Deployment, by uid. */
+  readonly #revisions = new Map<string, number>();
+
+  constructor(client: KubeClient, namespace: string) {
+    const types = [
+      { group: "", version: "v1", apiVersion: "v1", kind: "ConfigMap", plural: "configmaps", namespaced: true },
+      { group: "", version: "v1", apiVersion: "v1", kind: "Secret", plural: "secrets", namespaced: true },
+      {
+        group: "apps",
+        version: "v1",
+        apiVersion: "apps/v1",
+        kind: "Deployment",
+        plural: "deployments",
+        namespaced: true,
+      },
+    ];
+    this.#reflectors = types.map(type =>
+      createReflector({
+        ...{ client, type, namespace, silenceMs: 600_000 },
+        handler: {
+          upsert: object => this.#see(object),
+          delete: () => undefined,
+          listed: () => undefined,
+        },
+      }),
+    );
+    for (const reflector of this.#reflectors) reflector.start();
+  }
+
+  async synced(): Promise<void> {
+    await Promise.all(this.#reflectors.map(reflector => reflector.synced));
+  }
+
+  revisions(): number {
+    return this.#revisions.values().reduce((sum, revision) => sum + revision, 0);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#reflectors.map(reflector => reflector.stop()));
+  }
+
+  #see(object: KubeObject): void {
+    const { metadata } = object;
+    const revision = Number(metadata.annotations?.[revisionAnnotation] ?? 0);
+    const uid = metadata.uid ?? "";
+    if (object.kind === "Deployment") this.#revisions.set(uid, Math.max(revision, this.#revisions.get(uid) ?? 0));
+    const key = keyOf(object);
+    const before = this.#seen.get(key) ?? { spec: -1, secret: -1 };
+    const now = numbers(marksOn(object));
+    for (const mark of ["spec", "secret"] as const) {
+      const value = now[mark];
+      if (value === undefined) continue;
+      if (value < before[mark]) {
+        const { name, resourceVersion } = metadata;
+        this.violations.push(
+          `${object.kind} ${name}@${resourceVersion}: ${mark} went from ${before[mark]} to ${value}`,
+        );
+      }
+      before[mark] = Math.max(before[mark], value);
+    }
+    this.#seen.set(key, before);
+  }
+}
+
+function keyOf({ kind, metadata: { name } }: KubeObject): string {
+  return `${kind} ${name}`;
+}

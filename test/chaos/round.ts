@@ -1,0 +1,113 @@
+/** One round: trials write, faults strike, all faults end, and then everything has to be as the last writes make it. */
+import { setTimeout as delay } from "node:timers/promises";
+import { eventually } from "../e2e/support/eventually.ts";
+import { type Picture, problemsOf, takePicture } from "./check.ts";
+import { carryOut, type Victims } from "./faults.ts";
+import { Observer } from "./observer.ts";
+import type { FaultKind, RoundPlan } from "./plan.ts";
+import { Trial, type TrialWorld } from "./trial.ts";
+
+export interface RoundResult {
+  readonly trials: number;
+  readonly writes: number;
+  readonly faults: readonly FaultKind[];
+  readonly renders: number;
+  readonly mostRenders: number;
+  /** Of all Deployments, also of those that were deleted. */
+  readonly revisions: number;
+  readonly mostRevisions: number;
+}
+
+export interface RoundWorld extends Victims {
+  readonly trial: Omit<TrialWorld, "signal">;
+}
+
+/** The slowest way back: a frozen connection that is found by ping, and a pause of an API server in trouble. */
+const quietWithinMs = 120_000;
+const writtenWithinMs = 180_000;
+
+/** @throws Error with what is wrong; what is asked of the trials must then not be relied on any more. */
+export async function runRound(world: RoundWorld, plan: RoundPlan): Promise<RoundResult> {
+  const { controller, proxy } = world;
+  const over = new AbortController();
+  const trialWorld = { ...world.trial, signal: over.signal };
+  const prefix = `r${plan.seed.toString(36)}`;
+  const trials = plan.trials.map((trial, index) => new Trial(trialWorld, `${prefix}-t${index}`, trial));
+  const inTime = (work: Promise<unknown>) => Promise.race([timely(trials, work), controller.crash()]);
+  const observer = new Observer(trialWorld.client, trialWorld.namespace);
+  await observer.synced();
+  const before = { renders: await controller.renders(), starts: controller.starts };
+  try {
+    await inTime(Promise.all(trials.map(trial => trial.begin())));
+    await inTime(Promise.all([carryOut(world, plan.faults), ...trials.map(trial => trial.run())]));
+    proxy.network.heal();
+    proxy.api.heal();
+    await inTime(quiet(world, trials));
+    const renders = (await controller.renders()) - before.renders;
+    const bounds = boundsOf(trials, controller.starts - before.starts);
+    const revisions = observer.revisions();
+    const result: RoundResult = {
+      trials: trials.length,
+      writes: trials.reduce((sum, { writes }) => sum + writes, 0),
+      faults: plan.faults.map(({ kind }) => kind),
+      ...{ renders, revisions, ...bounds },
+    };
+    const problems = [...observer.violations, ...excessOf(result)];
+    if (problems.length > 0) throw new Error(problems.join("\n"));
+    await inTime(Promise.all(trials.map(trial => trial.end())));
+    await inTime(quiet(world, trials));
+    return result;
+  } finally {
+    over.abort();
+    await observer.stop();
+  }
+}
+
+/** Writes wait for the end of faults and for deletions, but not for ever. */
+async function timely(trials: readonly Trial[], work: Promise<unknown>): Promise<void> {
+  const late = new AbortController();
+  const limit = delay(writtenWithinMs, undefined, { signal: late.signal }).then(() => {
+    const waits = trials.map(({ waitsFor }) => waitsFor).filter(words => words !== "");
+    throw new Error(
+      `not all was written in ${writtenWithinMs / 1000} s: ${waits.slice(0, 5).join("; ") || "faults last"}`,
+    );
+  });
+  limit.catch(() => undefined);
+  await Promise.race([work, limit]).finally(() => late.abort());
+}
+
+/** Right, and still right when the controller has nothing left to do. */
+async function quiet({ controller, trial }: RoundWorld, trials: readonly Trial[]): Promise<void> {
+  const look = async (): Promise<Picture> => {
+    const picture = await takePicture(trial);
+    const problems = problemsOf(picture, trials);
+    if (problems.length > 0) throw new Error(problems.slice(0, 20).join("\n"));
+    return picture;
+  };
+  await eventually("every child is what the last state renders", look, { timeoutMs: quietWithinMs });
+  await controller.idle();
+  await look();
+}
+
+/**
+ * How much work the writes may cause. A write that an instance sees is one render, or two where it fell into a render:
+ * that one is thrown away by the lock, or done again. A new process renders each instance at most once, where the one
+ * before it did not come to record what it had done.
+ *
+ * A Deployment gets one revision for each state that it is rendered from, and for a foreign edit one and one back.
+ */
+function boundsOf(trials: readonly Trial[], starts: number): { mostRenders: number; mostRevisions: number } {
+  const instances = trials.reduce((sum, trial) => sum + trial.instances.length, 0);
+  const count = (...types: string[]) =>
+    trials.reduce((sum, { done }) => sum + types.reduce((own, type) => own + (done.get(type as never) ?? 0), 0), 0);
+  // One Secret has two instances that look it up.
+  const seen = 2 * count("secret", "deleteSecret") + count("spec", "edit", "deleteChild", "createInstance") + instances;
+  return { mostRenders: 2 * seen + starts * instances, mostRevisions: seen + 2 * count("edit") };
+}
+
+function excessOf({ renders, mostRenders, revisions, mostRevisions }: RoundResult): string[] {
+  return [
+    ...(renders > mostRenders ? [`${renders} renders, but no more than ${mostRenders} have a reason`] : []),
+    ...(revisions > mostRevisions ? [`${revisions} revisions, but no more than ${mostRevisions} have a reason`] : []),
+  ];
+}
