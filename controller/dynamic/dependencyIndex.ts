@@ -80,6 +80,11 @@ export class DependencyIndex {
     }));
   }
 
+  /** Everything that somebody depends on. */
+  objects(): Iterable<string> {
+    return this.#byObject.keys();
+  }
+
   get size(): { instances: number; objects: number } {
     return { instances: this.#byInstance.size, objects: this.#byObject.size };
   }

@@ -454,6 +454,29 @@ describe("a kind that is not served any more", () => {
     await proveWatch(await answerWatch(30), 31);
   });
 
+  test("is noticed at a hint, although its watch stays open, and followed at once when a hint says that it is back", async () => {
+    clock = new ManualClock();
+    const watch = await watching({ clock });
+    reflector.recheck();
+    (await server.next()).json(200, { resources: [] });
+    await watch.closed;
+    await vi.waitFor(() => expect(failures).toEqual(["KUBE_UNKNOWN_KIND"]));
+    reflector.recheck();
+    (await server.next()).json(200, discovered);
+    await answerList(30, object("b", 29));
+    await toldList(30, "b@29");
+    await proveWatch(await answerWatch(30), 31);
+  });
+
+  test("leaves a watch alone at a hint when nothing has changed", async () => {
+    const watch = await watching();
+    client.discovery.invalidate();
+    reflector.recheck();
+    (await server.next()).json(200, discovered);
+    await proveWatch(watch, 11);
+    expect(failures).toEqual([]);
+  });
+
   test("for a moment only keeps what was there", async () => {
     const watch = await watching();
     watch.cut();

@@ -83,6 +83,8 @@ export interface Reflector {
   start(): void;
   /** No call of the handler follows. */
   stop(): Promise<void>;
+  /** Looks whether the kind is still, or again, served in the same way, and follows; else costs one discovery at most. */
+  recheck(): void;
   /** Settles once: when the first complete state was handed over, or with KUBE_STOPPED. */
   readonly synced: Promise<void>;
   readonly type: ResourceType;
@@ -114,6 +116,10 @@ class ListWatch implements Reflector {
   readonly #stop = new AbortController();
   #type: ResourceType;
   #loop: Promise<void> | undefined;
+  /** Ends the pause between two attempts. */
+  #nap = new AbortController();
+  /** Ends the watch that is open, with this error. */
+  #interrupt: ((error: Error) => void) | undefined;
   /** Where the next watch begins; undefined when a list is due. */
   #position: string | undefined;
   /** The newest resourceVersion that was told, also when a list is due. */
@@ -160,6 +166,19 @@ class ListWatch implements Reflector {
     this.#phase = "stopped";
   }
 
+  recheck(): void {
+    if (this.#misses > 0) this.#nap.abort(new Error("another look"));
+    else if (this.#interrupt !== undefined) void this.#verify();
+  }
+
+  async #verify(): Promise<void> {
+    const { apiVersion, kind } = this.#type;
+    // An API server that cannot say is no reason to give up a watch.
+    const type = await this.#options.client.discovery.resolve(apiVersion, kind).catch(() => this.#type);
+    if (type !== undefined && type.plural === this.#type.plural && type.namespaced === this.#type.namespaced) return;
+    this.#interrupt?.(kubeErrors.KUBE_UNKNOWN_KIND({ apiVersion, kind }));
+  }
+
   state(): ReflectorState {
     return {
       phase: this.#phase,
@@ -180,7 +199,9 @@ class ListWatch implements Reflector {
       this.#options.onEnd?.(reason);
       if (pause === 0) continue;
       this.#phase = "waiting";
-      await sleep(this.#clock, pause, this.#stop.signal).catch(() => undefined);
+      this.#nap = new AbortController();
+      const signal = AbortSignal.any([this.#stop.signal, this.#nap.signal]);
+      await sleep(this.#clock, pause, signal).catch(() => undefined);
     }
     this.#phase = "stopped";
   }
@@ -369,9 +390,11 @@ class ListWatch implements Reflector {
       watch.abort(this.#silence);
     };
     look();
+    this.#interrupt = error => watch.abort(error);
     return {
       signal: watch.signal,
       end: () => {
+        this.#interrupt = undefined;
         cancel();
         this.#stop.signal.removeEventListener("abort", onStop);
       },

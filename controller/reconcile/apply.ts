@@ -6,6 +6,7 @@
  */
 
 import type { Draft } from "../dynamic/dependencyIndex.ts";
+import { kindKey } from "../dynamic/kindWatch.ts";
 import { type Tracked, trackedKey } from "../dynamic/tracker.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { type KubeObject, type ObjectRef, refKey, refOf } from "../kube/object.ts";
@@ -159,7 +160,11 @@ async function watchChildren(
       .map(async child => {
         const ref = refOf(child.object);
         const type = await context.client.discovery.resolve(ref.apiVersion, ref.kind);
-        if (type === undefined) return;
+        if (type === undefined) {
+          // When it is served, its CRD tells.
+          context.index.add(draft, kindKey(ref.apiVersion, ref.kind), "child");
+          return;
+        }
         context.index.add(draft, child.key, "child");
         const tracked = await context.tracker.track(type, ref, { retain: false });
         if (tracked.error !== undefined) throw tracked.error;

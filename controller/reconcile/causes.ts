@@ -6,7 +6,7 @@
 import type { ObjectRef } from "../kube/object.ts";
 
 export interface Cause {
-  readonly change: "created" | "updated" | "deleted" | "flight changed" | "started";
+  readonly change: "created" | "updated" | "deleted" | "flight changed" | "started" | "served";
   readonly object: ObjectRef;
   readonly resourceVersion: string;
   /** When the controller learnt of it, in milliseconds of `performance.now()`. */

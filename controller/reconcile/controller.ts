@@ -6,7 +6,8 @@ import { CodedError, describeError } from "../../lib/errors.ts";
 import { airwayCrd } from "../airway/crds.ts";
 import { parseAirway } from "../airway/spec.ts";
 import { DependencyIndex } from "../dynamic/dependencyIndex.ts";
-import { type TrackedChange, Tracker } from "../dynamic/tracker.ts";
+import { crdType, KindWatch } from "../dynamic/kindWatch.ts";
+import { refOfTrackedKey, type TrackedChange, Tracker } from "../dynamic/tracker.ts";
 import type { Sandbox } from "../flight/sandbox.ts";
 import { pauseAfter } from "../kube/backoff.ts";
 import type { KubeClient } from "../kube/client.ts";
@@ -142,11 +143,20 @@ export function createController(options: ControllerOptions): Controller {
   };
   const airways = openReflector(airwayType, airwayHandler(context));
   for (const { type } of flightKinds) context.flights.set(type.kind, flightStore(context, type));
+  const kinds = new KindWatch({
+    discovery: client.discovery,
+    openReflector: handler => createReflector({ client, type: crdType, metadataOnly: true, handler, onEnd }),
+    reflectors: () => reflectors(),
+    dependencies: () => index.objects(),
+    served: key => kindServed(context, key),
+  });
   const reflectors = (): Reflector[] => [
     airways,
     // Where its role leaves Flights out, the controller serves none.
     ...ownerStores(context).flatMap(({ reflector }) => (reflector.state().refused ? [] : [reflector])),
     ...tracker.reflectors(),
+    // Without the right to watch CRDs, who waits for a kind looks again after a while.
+    ...(kinds.reflector.state().refused ? [] : [kinds.reflector]),
   ];
   metrics.readFrom(() => {
     const { queued, running, failing, oldestWaitMs } = queue.stats();
@@ -177,6 +187,7 @@ export function createController(options: ControllerOptions): Controller {
       if (stopping.signal.aborted) return;
       airways.start();
       for (const { reflector } of context.flights.values()) reflector.start();
+      kinds.start();
       await airways.synced.catch(() => undefined);
       log.info({ airways: context.airwayObjects.size }, "watching airways");
     },
@@ -197,7 +208,7 @@ export function createController(options: ControllerOptions): Controller {
     },
     async stop() {
       stopping.abort(new Error("the controller stops"));
-      await airways.stop();
+      await Promise.all([airways.stop(), kinds.stop()]);
       await Promise.all(ownerStores(context).map(({ reflector }) => reflector.stop()));
       await queue.stop();
       await flushHistory(context);
@@ -290,6 +301,9 @@ function flightStore(context: AirwayContext, type: ResourceType): OwnerStore {
   });
 }
 
+/** Ends by itself. A garbled or expired answer is no more than one of an API server, or of what is before it, in trouble. */
+const passing = ["KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER", "KUBE_PROTOCOL", "KUBE_GONE"] as const;
+
 /** An API server that is not there yet is waited for. */
 async function persist(log: Logger, signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
   for (let failures = 1; ; failures++) {
@@ -297,7 +311,7 @@ async function persist(log: Logger, signal: AbortSignal, attempt: () => Promise<
       return await attempt();
     } catch (error) {
       if (signal.aborted) return;
-      if (!isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER")) throw error;
+      if (!isKubeError(error, ...passing)) throw error;
       log.warn({ error: describeError(error) }, "waiting for the API server");
       const pause = pauseAfter(failures, { baseMs: 500, maxMs: 5_000, jitter: 0.2 }, Math.random());
       await sleep(systemClock, pause, signal).catch(() => undefined);
@@ -382,6 +396,15 @@ function ownerChanged(context: AirwayContext, key: string, change: OwnerChange, 
     });
   }
   context.queue.add(key, { priority });
+}
+
+/** Somebody waits for it, who would otherwise look again after a while only. */
+function kindServed({ index, causes, queue }: AirwayContext, key: string): void {
+  const object = refOfTrackedKey(key);
+  for (const { instance } of index.dependents(key)) {
+    causes.add(instance, { change: "served", object, resourceVersion: "", at: performance.now() });
+    queue.add(instance);
+  }
 }
 
 function dependencyChanged(

@@ -28,6 +28,7 @@ export function explain(causes: readonly Cause[], changes: readonly AppliedChang
 /** `Secret default/nginx updated (resourceVersion 812)`. */
 export function describeCause({ change, object, resourceVersion }: Cause): string {
   if (change === "started") return "the controller started";
+  if (change === "served") return `${object.kind} of ${object.apiVersion} is served`;
   const version = resourceVersion === "" ? "" : ` (resourceVersion ${resourceVersion})`;
   return `${describe(object)} ${change}${version}`;
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Draft } from "../dynamic/dependencyIndex.ts";
+import { isKindKey } from "../dynamic/kindWatch.ts";
 import { digest } from "../release/fields.ts";
 import type { ReleaseState } from "./context.ts";
 import { versionOf } from "./lookups.ts";
@@ -16,6 +17,8 @@ export function currentInputs({ key, access, input }: Owner, spec: ReleaseSpec):
   const lookups = new Map<string, string>();
   const children = new Map<string, string>();
   for (const { object, lookup, child } of access.index.dependencies(key)) {
+    // What waits for a kind has not succeeded, and what has succeeded does not wait.
+    if (isKindKey(object)) continue;
     const tracked = access.tracker.get(object);
     if (lookup) lookups.set(object, tracked === undefined ? "" : versionOf(tracked));
     // What is being deleted is on its way to be missing.

@@ -7,6 +7,7 @@
  */
 
 import { type Matcher, matches } from "../airway/matcher.ts";
+import { anyVersion, kindKey } from "../dynamic/kindWatch.ts";
 import { type Tracked, trackedKey } from "../dynamic/tracker.ts";
 import type { LookupAnswer, LookupRequest, RestMappingAnswer, RestMappingRequest } from "../flight/lookup.ts";
 import { Redactor } from "../flight/redaction.ts";
@@ -68,7 +69,7 @@ export class RenderLookups {
     try {
       const type = await this.#source.client.discovery.resolve(request.apiVersion, request.kind);
       if (type === undefined) {
-        this.unknownKinds = true;
+        this.#awaitKind(request.apiVersion, request.kind);
         return { state: "error", message: `no matches for kind "${request.kind}" in version "${request.apiVersion}"` };
       }
       // An empty namespace means `default`, not the release's (contract §3.5).
@@ -91,7 +92,7 @@ export class RenderLookups {
       const apiVersion = group === "" ? version : `${group}/${version}`;
       const type = await (version === "" ? discovery.preferred(group, kind) : discovery.resolve(apiVersion, kind));
       if (type === undefined) {
-        this.unknownKinds = true;
+        this.#awaitKind(version === "" ? `${group}/${anyVersion}` : apiVersion, kind);
         return { state: "not-found", message: `no matches for kind "${kind}" in ${group || "the core group"}` };
       }
       const { plural: resource, namespaced } = type;
@@ -100,6 +101,12 @@ export class RenderLookups {
       this.failure ??= error;
       return { state: "error", message: "the API server could not be asked" };
     }
+  }
+
+  /** When the kind is served, its CRD tells. */
+  #awaitKind(apiVersion: string, kind: string): void {
+    this.unknownKinds = true;
+    this.#watched?.index.add(this.#watched.draft, kindKey(apiVersion, kind), "lookup");
   }
 
   /** Takes the values of looked-up Secrets out of a text that a flight wrote. */

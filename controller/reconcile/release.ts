@@ -271,7 +271,7 @@ function soonest(...looks: readonly NextLook[]): NextLook {
 /** For a write that met a newer version: its event may have been seen already, or may be none that queues a run. */
 const staleRetryMs = 500;
 /** No event tells that a kind is served from now on: one that nobody promised, and one whose CRD is ready. */
-const unknownKindRetryMs = 10_000;
+const unknownKindRetryMs = 60_000;
 const servedRetryMs = 100;
 
 function recordIntent(

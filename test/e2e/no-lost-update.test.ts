@@ -142,4 +142,17 @@ describe("a change behind a broken network", () => {
     proxy.api.heal();
     await rolledTo("early", "after");
   });
+
+  it("is rendered by a controller that got the first answers in halves, which once ended it", async () => {
+    const proxy = await openProxy(direct);
+    onTestFinished(() => proxy.close());
+    await world.secret("halves", "before");
+    await world.instance("Backend", "halves");
+    await atc.kill("SIGTERM");
+    await world.secret("halves", "after");
+    proxy.api.fail({ on: everything, count: 12, act: { type: "truncate" } });
+    atc = new Atc({ kubeconfig: proxy.kubeconfig });
+    await rolledTo("halves", "after");
+    expect(atc.logs()).toContain("waiting for the API server");
+  });
 });
