@@ -67,6 +67,8 @@ export interface WorkQueue {
   /** Resolves when nothing runs and nothing is ready; delayed keys may remain. */
   idle(): Promise<void>;
   stats(): QueueStats;
+  /** Whether a key of more than low priority waits for a worker: what can wait should. */
+  pressed(): boolean;
   /** Starts nothing more and waits for what runs; after `graceMs` its signal aborts. Default: no abort. */
   stop(options?: { graceMs?: number }): Promise<void>;
 }
@@ -209,6 +211,10 @@ class KeyedQueue implements WorkQueue {
       void this.#run(entry);
     }
     this.#noticeIdle();
+  }
+
+  pressed(): boolean {
+    return this.#lanes.high.size + this.#lanes.normal.size > 0;
   }
 
   #pick(): Entry | undefined {

@@ -118,6 +118,9 @@ describe("the history of a release", () => {
     expect(storeAfter(subject.state.history, madeAt)).toBe(1_000);
     expect(storeAfter(subject.state.history, madeAt + 400)).toBe(600);
     expect(storeAfter(subject.state.history, madeAt + 5_000)).toBe(0);
+    const pressed = true;
+    expect(storeAfter(subject.state.history, madeAt + 4_000, pressed)).toBe(6_000);
+    expect(storeAfter(subject.state.history, madeAt + 11_000, pressed)).toBe(0);
   });
 
   it("lost between roll and revision is noticed by the next process", async () => {

@@ -136,12 +136,16 @@ export async function nextRevision(
   }
 }
 
-/** When the pending revisions should be written: milliseconds from now, 0 for now; undefined when there are none. */
-export function storeAfter({ pending }: HistoryState, now: number): number | undefined {
+/**
+ * When the pending revisions should be written: milliseconds from now, 0 for now; undefined when there are none.
+ * `pressed`: others wait for a worker, and they go first.
+ */
+export function storeAfter({ pending }: HistoryState, now: number, pressed = false): number | undefined {
   const [oldest] = pending;
   const newest = pending.at(-1);
   if (oldest === undefined || newest === undefined) return undefined;
-  return Math.max(0, Math.min(newest.madeAt + quietMs, oldest.madeAt + longestPendingMs) - now);
+  const latest = oldest.madeAt + longestPendingMs;
+  return Math.max(0, (pressed ? latest : Math.min(newest.madeAt + quietMs, latest)) - now);
 }
 
 /**

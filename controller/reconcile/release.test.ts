@@ -111,7 +111,7 @@ function setUp(
     ...{ states: new Map(), now: () => now, paceLimits: paceLimits(3), spinning: new Set() },
     keyring: { key: async () => Buffer.from("key") },
     unwritten: new Set(),
-    queue: { failures: () => 0, resume: () => undefined },
+    queue: { failures: () => 0, resume: () => undefined, pressed: () => false },
     sandbox: {
       run: async () => {
         during();

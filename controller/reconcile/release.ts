@@ -243,7 +243,7 @@ function revisionOf(run: Run, object: KubeObject, { stages }: Rendered): Promise
 /** Behind the roll, when its time has come. */
 async function keepRevisions(run: Run, object: KubeObject): Promise<void> {
   const { context, owner, state, spec } = run;
-  const after = storeAfter(state.history, context.now());
+  const after = storeAfter(state.history, context.now(), context.queue.pressed());
   if (after === undefined || after > 0) return;
   await storeRevisions(context, { object, name: owner.name, state }, spec.historyCapSize);
   await tellReadiness(run, object);
