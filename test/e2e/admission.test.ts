@@ -154,7 +154,11 @@ describe("an instance", () => {
     const prune = { crds: true, namespaces: true };
     await world.airway({ kind: "Maker", flight: echo, spec: { prune } });
     await world.instance("Maker", "maker", { stages: [crd, part] });
-    await world.get(world.ref(`${group}/v1`, "Part", "part"));
+    const ref = world.ref(`${group}/v1`, "Part", "part");
+    await world.get(ref);
+    await world.delete(world.instanceRef("Maker", "maker"));
+    await world.letGo(ref);
+    await world.gone(world.instanceRef("Maker", "maker"));
   });
 
   it("is not asked about while it is being deleted, nor for the controller's bookkeeping", async () => {
