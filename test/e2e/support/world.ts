@@ -50,16 +50,27 @@ export class World {
     const left = items.map(airway => airway.metadata.name).filter(name => name.endsWith(`.${this.group}`));
     for (const name of left) this.#airways.add(name);
     await this.close({ keepClient: true });
-    await this.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: this.namespace } });
+    await this.freshNamespace(this.namespace);
   }
 
   /** Deletes the file's Airways, for which a controller must run, and its namespace. */
   async close({ keepClient = false } = {}): Promise<void> {
-    await Promise.all([...this.#airways].map(name => this.delete(this.airwayRef(name))));
-    await Promise.all([...this.#airways].map(name => this.gone(this.airwayRef(name))));
+    await this.deleteAirways();
     await this.delete(this.ref("v1", "Namespace", this.namespace, ""));
     await this.gone(this.ref("v1", "Namespace", this.namespace, ""));
     if (!keepClient) await this.client.transport.close();
+  }
+
+  async deleteAirways(): Promise<void> {
+    await Promise.all([...this.#airways].map(name => this.delete(this.airwayRef(name))));
+    await Promise.all([...this.#airways].map(name => this.gone(this.airwayRef(name))));
+  }
+
+  /** Makes sure that there is a namespace, and that it is not about to go. */
+  async freshNamespace(name: string): Promise<void> {
+    const object = await this.client.get(this.ref("v1", "Namespace", name, ""));
+    if (object?.metadata.deletionTimestamp !== undefined) await this.gone(this.ref("v1", "Namespace", name, ""));
+    await this.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
   }
 
   ref(apiVersion: string, kind: string, name: string, namespace = this.namespace): ObjectRef {
