@@ -22,7 +22,7 @@ const parts = {
   kind: { title: "end-to-end tests on kind", run: (filters: readonly string[]) => tallyVitest("kind", filters) },
 };
 type Part = keyof typeof parts;
-const whole: readonly Part[] = ["static", "unit", "e2e"];
+const whole: readonly Part[] = ["static", "unit", "e2e", "conformance"];
 
 async function runEndToEnd(filters: readonly string[]): Promise<Tally> {
   await onPath(ensureTools([...embeddedTools, ...testTools]));

@@ -61,9 +61,9 @@ test.concurrent("C23 a matcher of one namespace is for that namespace", async ()
   expect(await refusedReader("c23", ["default/*"])).toContain(`failed to lookup secret two: ${outside}`);
 });
 
-test.concurrent("C24 a matcher of the kind allows both", () => acceptedReader("c24", ["Secret"]));
+test.concurrent("C24 a matcher of a kind is for all namespaces", () => acceptedReader("c24", ["Secret"]));
 
-test.concurrent("C25 a matcher of everything allows both", () => acceptedReader("c25", ["*"]));
+test.concurrent("C25 a matcher of everything is for everything", () => acceptedReader("c25", ["*"]));
 
 test.concurrent("C31 in mode dynamic a changed Secret is rendered again", async () => {
   const ref = await reader("c31", { mode: "dynamic", resourceAccessMatchers: ["Secret"] });

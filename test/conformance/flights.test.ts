@@ -32,7 +32,7 @@ test("C50 a changed input is rendered again, and the inventory lists the release
   const inventory = [{ resource: `${stage.namespace}/ConfigMap:basic`, version: "v1", ready: true }];
   await eventually(
     "the inventory",
-    async () => expect(await stage.get(basic)).toMatchObject({ status: { inventory } }),
+    async () => expect((await stage.get(basic))["status"]).toEqual(expect.objectContaining({ inventory })),
     within,
   );
 });
@@ -50,7 +50,7 @@ test("C52 a Flight may not render into other namespaces", async () => {
   );
 });
 
-test("C53 a ClusterFlight may", async () => {
+test("C53 a ClusterFlight may render into several namespaces", async () => {
   const ref = stage.ref("yoke.cd/v1alpha1", "ClusterFlight", "c53", "");
   await stage.put(ref, { wasmUrl: await stage.url("crossnamespace"), insecure: true });
   await stage.ready(ref);

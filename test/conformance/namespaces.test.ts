@@ -21,7 +21,7 @@ test("C14 a namespaced custom resource may not render into other namespaces", as
   expect(await refusal(stage.put(stage.custom("Crosser", "c14"), {}))).toContain(multiple);
 });
 
-test("C15 one of the cluster may", async () => {
+test("C15 a custom resource of the cluster may render into several namespaces", async () => {
   await stage.delete(stage.airwayRef(`crossers.${stage.group}`));
   await stage.gone(stage.airwayRef(`crossers.${stage.group}`));
   await stage.define("Crosser", "crossnamespace", { scope: "Cluster" });
@@ -31,7 +31,7 @@ test("C15 one of the cluster may", async () => {
   await stage.gone(stage.custom("Crosser", "c15", ""));
 });
 
-test("C16 in mode dynamic both come back when both are deleted", async () => {
+test("C16 in mode dynamic objects in two namespaces come back when both are deleted", async () => {
   await stage.define("Dynamic", "crossnamespace", { scope: "Cluster", spec: { mode: "dynamic" } });
   await stage.put(stage.custom("Dynamic", "c16", ""), {});
   const before = await eventually("both are there", bothThere);
@@ -76,7 +76,7 @@ test("C35 a Namespace and a CRD outlive their release, without its marks", async
   }
 });
 
-test("C36 with prune options they are adopted again, and go", async () => {
+test("C36 with prune options a Namespace and a CRD are adopted again, and go with their release", async () => {
   const prune = { crds: true, namespaces: true };
   await stage.define("Test", "prune", { scope: "Cluster", spec: { mode: "dynamic", prune } });
   await stage.put(test_, {});

@@ -24,18 +24,18 @@ const noWideWebhook = differs(
   "three: `atc-external-resources`, a webhook on every write of the cluster, is never installed",
 );
 
-test("C11 the controller's webhook configurations exist", noWideWebhook, async () => {
+test("C11 while the controller runs its webhook configurations exist", noWideWebhook, async () => {
   expect(await configurations()).toEqual(installed);
 });
 
-test("C12 they go with the controller and come back with it", noWideWebhook, async () => {
+test("C12 the webhook configurations go with the controller and come back with it", noWideWebhook, async () => {
   await stage.stopController();
   expect(await configurations()).toEqual([]);
   await stage.startController();
   await eventually("the configurations are there", async () => expect(await configurations()).toEqual(installed));
 });
 
-test("C13 after that a Backend is accepted and becomes ready", async () => {
+test("C13 after a restart of the controller a Backend is accepted and becomes ready", async () => {
   const ref = stage.custom("Backend", "c13");
   await eventually("the Backend is accepted", () => stage.put(ref, backend(1)));
   await stage.ready(ref);
