@@ -11,6 +11,7 @@ import { measureRoll, rollRows, writeSecret } from "./roll.ts";
 import { measureRestart, measureScale } from "./scale.ts";
 import { measureStack } from "./stack.ts";
 import { type Row, table } from "./stats.ts";
+import { measureWatches } from "./watches.ts";
 import { createBackend, installAirway, namespace, startWorld, type World } from "./world.ts";
 
 const { values } = parseArgs({
@@ -53,6 +54,7 @@ try {
   report("Requests", await measureRequests(world, atc, "nginx"));
   const roll = { namespace, name: "nginx", trials, warmUp: Math.min(30, trials) };
   report("One Secret, one Deployment", rollRows(await measureRoll(world.client, roll)));
+  report("Watches", await measureWatches(world, backends));
   report("Many instances", await measureScale(world, atc, backends));
   await atc.kill("SIGTERM");
   const restartedAt = performance.now();

@@ -45,8 +45,9 @@ export class Entry<Facts> implements Tracked<Facts> {
   widening: { readonly scope: Scope<Entry<Facts>>; readonly done: PromiseWithResolvers<void> } | undefined = undefined;
   /** Writes of ours under way; events are held until their answers tell which event is our own. */
   writing = 0;
-  held: Sighting[] = [];
-  readonly #settled = Promise.withResolvers<void>();
+  held: Sighting[] | undefined = undefined;
+  /** Only until then: there are many entries, and few that somebody waits for. */
+  #settled: PromiseWithResolvers<void> | undefined = Promise.withResolvers<void>();
 
   constructor(key: string, type: ResourceType, ref: ObjectRef, scope: Scope<Entry<Facts>>) {
     this.key = key;
@@ -56,14 +57,15 @@ export class Entry<Facts> implements Tracked<Facts> {
   }
 
   /** Resolves when the state is known, or when it is known that it cannot be had now (`error`). */
-  get settled(): Promise<void> {
-    return this.#settled.promise;
+  get settled(): Promise<void> | undefined {
+    return this.#settled?.promise;
   }
 
   settle(error?: Error): void {
     if (error === undefined) this.synced = true;
     this.error = error;
-    this.#settled.resolve();
+    this.#settled?.resolve();
+    this.#settled = undefined;
   }
 }
 

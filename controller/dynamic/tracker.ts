@@ -250,6 +250,7 @@ export class Tracker<Facts> {
     // The answer to a read may come after nobody wants it any more.
     if (this.#entries.get(entry.key) !== entry) return;
     if (entry.writing > 0) {
+      entry.held ??= [];
       entry.held.push(sighting);
       return;
     }
@@ -261,8 +262,8 @@ export class Tracker<Facts> {
   }
 
   #release(entry: Entry<Facts>): void {
-    const held = entry.held;
-    entry.held = [];
+    const { held = [] } = entry;
+    entry.held = undefined;
     for (const sighting of held) this.#sighted(entry, sighting);
   }
 

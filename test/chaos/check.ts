@@ -59,7 +59,8 @@ function instanceProblems(picture: Picture, { name, spec }: Instance): string[] 
     return left.map(child => `${name} was deleted, but there is ${child}`);
   }
   const wanted = expected(picture, name, spec);
-  const problems = live === undefined ? [`${name} is gone`] : readyProblems(name, live);
+  const deployment = picture.deployments.get(name);
+  const problems = live === undefined ? [`${name} is gone`] : readyProblems(name, live, deployment);
   for (const [key, marks] of wanted) {
     const child = children.get(key);
     const got = child === undefined ? "nothing" : textOf(marksOn(child));
@@ -88,12 +89,16 @@ function childrenOf({ configMaps, deployments }: Picture, instance: string): Map
   return new Map(own.map(child => [`${child.kind} ${child.metadata.name}`, child]));
 }
 
-function readyProblems(name: string, { metadata, status }: KubeObject): string[] {
+function readyProblems(name: string, { metadata, status }: KubeObject, deployment: KubeObject | undefined): string[] {
   const { conditions = [] } = (status ?? {}) as { conditions?: Record<string, unknown>[] };
   const ready = conditions.find(({ type }) => type === "Ready");
   const current = ready?.["observedGeneration"] === metadata.generation;
   if (current && ready?.["status"] === "True") return [];
-  return [`${name} is not ready (${current ? "" : "of an older generation: "}${JSON.stringify(ready?.["message"])})`];
+  const age = current ? "" : "of an older generation: ";
+  // Whether it waits in vain, or for something that is there.
+  const { generation, resourceVersion } = deployment?.metadata ?? {};
+  const waitsFor = `generation ${generation} at ${resourceVersion}, ${JSON.stringify(deployment?.["status"])}`;
+  return [`${name} is not ready (${age}${JSON.stringify(ready?.["message"])}; its Deployment: ${waitsFor})`];
 }
 
 function dataOf(object: KubeObject | undefined): Readonly<Record<string, string>> {
