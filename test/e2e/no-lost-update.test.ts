@@ -48,7 +48,8 @@ const rendered = (result: "rendered" | "skipped" | "failed") => atc.metric("atc_
 describe("a change", () => {
   it("during a render is rendered too", async () => {
     await world.secret("during", "start");
-    await world.instance("Backend", "during", { slow: 4_000_000 });
+    // Long enough to be seen by somebody who asks again and again on a busy machine.
+    await world.instance("Backend", "during", { slow: 20_000_000 });
     for (let round = 1; round <= 5; round++) {
       await world.secret("during", `before-${round}`);
       await eventually("a flight runs", async () => expect(await atc.metric("atc_sandbox_busy")).toBe(1));
