@@ -52,6 +52,8 @@ export interface Config {
   readonly dockerConfigSecretName: string | undefined;
   /** Namespace of the controller's own Service and Secrets. */
   readonly svcNamespace: string | undefined;
+  /** URL to which traces are sent; undefined: none are made. */
+  readonly tracesEndpoint: string | undefined;
   readonly logFormat: LogFormat;
   readonly verbose: boolean;
 }
@@ -246,6 +248,22 @@ function settings() {
       expected: "a name",
       parse: nonEmpty,
     } satisfies Setting<string | undefined>,
+    OTEL_EXPORTER_OTLP_ENDPOINT: {
+      value: "URL",
+      fallback: undefined,
+      fallbackText: "no traces",
+      about: "OpenTelemetry collector, OTLP over HTTP with JSON; the other OTEL_ variables are those of the standard",
+      expected: "an http or https URL",
+      parse: parseHttpUrl,
+    } satisfies Setting<string | undefined>,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {
+      value: "URL",
+      fallback: undefined,
+      fallbackText: "/v1/traces below the former",
+      about: "the same for traces alone, with its path",
+      expected: "an http or https URL",
+      parse: parseHttpUrl,
+    } satisfies Setting<string | undefined>,
     LOG_FORMAT: {
       value: "FORMAT",
       fallback: "json",
@@ -312,6 +330,9 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
       moduleRefreshMs: read("MODULE_REFRESH_INTERVAL", table.MODULE_REFRESH_INTERVAL),
       dockerConfigSecretName: read("DOCKER_CONFIG_SECRET_NAME", table.DOCKER_CONFIG_SECRET_NAME),
       svcNamespace: read("SVC_NAMESPACE", table.SVC_NAMESPACE),
+      tracesEndpoint:
+        read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", table.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) ??
+        tracesBelow(read("OTEL_EXPORTER_OTLP_ENDPOINT", table.OTEL_EXPORTER_OTLP_ENDPOINT)),
       logFormat: read("LOG_FORMAT", table.LOG_FORMAT),
       verbose: read("VERBOSE", table.VERBOSE),
     },
@@ -402,6 +423,14 @@ function parseWebhookUrl(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined;
   const { protocol, origin, href } = new URL(text);
   return protocol === "https:" && href === `${origin}/` ? origin : undefined;
+}
+
+function parseHttpUrl(text: string): string | undefined {
+  return /^https?:\/\//.test(text) && URL.canParse(text) ? text : undefined;
+}
+
+function tracesBelow(endpoint: string | undefined): string | undefined {
+  return endpoint === undefined ? undefined : `${endpoint.replace(/\/$/, "")}/v1/traces`;
 }
 
 function certificateFile(about: string): Setting<string | undefined> {

@@ -17,9 +17,11 @@ import { createEventRecorder } from "./observe/events.ts";
 import { createLogger } from "./observe/log.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { startServer } from "./observe/server.ts";
+import { openTracing } from "./observe/tracing.ts";
 import { createController } from "./reconcile/controller.ts";
 import { createKeyring } from "./reconcile/keyring.ts";
 import { statusManager } from "./reconcile/status.ts";
+import { tracedClient, tracedSandbox } from "./reconcile/trace.ts";
 import { openWebhooks } from "./webhooks.ts";
 
 const longestStopMs = 20_000;
@@ -48,13 +50,18 @@ async function run(config: Config): Promise<void> {
     metrics.apiRequests.inc({ verb: method, status: String(status) });
     metrics.apiRequestSeconds.observe({ verb: method }, milliseconds / 1000);
   };
-  const client = createClient(cluster, {
+  const { tracesEndpoint: endpoint } = config;
+  const onProblem = (problem: string) => log.warn({ problem }, "traces could not be sent");
+  const tracing = await openTracing({ endpoint, version: "0.1", onProblem });
+  const bareClient = createClient(cluster, {
     userAgent: "atc/0.1",
     ...(leadership.shared ? { leadership, onFenced } : {}),
     onRequest,
   });
+  const client = tracing === undefined ? bareClient : tracedClient(bareClient, tracing);
   const reviewer = createClient(cluster, { userAgent: "atc/0.1 webhooks", onRequest });
-  const sandbox = createSandbox({ workers: config.flightWorkers });
+  const threads = createSandbox({ workers: config.flightWorkers });
+  const sandbox = tracing === undefined ? threads : tracedSandbox(threads, tracing);
   const modules = openModuleStore(config, { client, sandbox, metrics, log });
   const events = createEventRecorder({
     create: event => client.create(event, { fieldManager: statusManager }),
@@ -68,7 +75,7 @@ async function run(config: Config): Promise<void> {
     onCall: ({ milliseconds, ...labels }) => metrics.admissionSeconds.observe(labels, milliseconds / 1000),
   });
   metrics.readCertificateFrom(() => webhooks?.certificateExpiry());
-  const shared = { client, sandbox, modules, events, metrics, log, keyring };
+  const shared = { client, sandbox, modules, events, metrics, log, keyring, ...(tracing && { tracing }) };
   const controller = createController({ ...shared, ...(webhooks && { webhooks }), concurrency, renderBurst });
   let started = false;
   const server = await startServer({
@@ -98,6 +105,7 @@ async function run(config: Config): Promise<void> {
     await sandbox.close();
     await Promise.all([client, reviewer].map(({ transport }) => transport.close()));
     await server.close();
+    await tracing?.close();
     log.info({ fencedWrites }, "ended");
   };
   const stopWith = (status: number) =>

@@ -10,6 +10,7 @@ import type { ModuleStore } from "../modules/store.ts";
 import type { EventRecorder } from "../observe/events.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Tracing } from "../observe/tracing.ts";
 import type { ObjectFacts } from "../release/facts.ts";
 import type { Applied } from "../release/plan.ts";
 import type { ReleaseRecord } from "../release/record.ts";
@@ -66,6 +67,8 @@ export interface Context extends Access {
   readonly queue: WorkQueue;
   readonly events: EventRecorder;
   readonly metrics: Metrics;
+  /** Absent: nobody wants traces. */
+  readonly tracing?: Tracing;
   readonly log: Logger;
   readonly causes: CauseBook;
   /** Absent: the API server has no way to this controller. */

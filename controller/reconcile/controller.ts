@@ -21,6 +21,7 @@ import type { EventRecorder } from "../observe/events.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Check } from "../observe/server.ts";
+import type { Tracing } from "../observe/tracing.ts";
 import { agesByKind, checkWatches } from "../observe/watches.ts";
 import { factsOf, type ObjectFacts, sameReadiness, sameShape } from "../release/facts.ts";
 import { readsWhole } from "../release/readiness.ts";
@@ -40,6 +41,7 @@ import { reactsToChildren } from "./releaseSpec.ts";
 import { followRelease, forgetRelease, restoreRelease } from "./restore.ts";
 import type { AirwayView } from "./reviews.ts";
 import { statusManager } from "./status.ts";
+import { traceRun } from "./trace.ts";
 import type { Webhooks } from "./webhooks.ts";
 
 export interface ControllerOptions {
@@ -48,6 +50,7 @@ export interface ControllerOptions {
   readonly modules: ModuleStore;
   readonly events: EventRecorder;
   readonly metrics: Metrics;
+  readonly tracing?: Tracing;
   readonly log: Logger;
   readonly keyring: Keyring;
   /** Runs at the same time; they mostly wait for the API server. */
@@ -117,7 +120,10 @@ export function createController(options: ControllerOptions): Controller {
     concurrency: options.concurrency,
     process: (key, { waitedMs }) => {
       metrics.queueWaitSeconds.observe(waitedMs / 1000);
-      return processKey(context, key);
+      const { tracing } = context;
+      if (tracing === undefined) return processKey(context, key);
+      const run = { key, causes: causes.pending(key), waitedMs };
+      return traceRun(tracing, run, () => processKey(context, key));
     },
     baseDelayMs: 1_000,
     maxDelayMs: longestPause,

@@ -76,7 +76,7 @@ export async function reconcileRelease(context: Context, owner: Owner): Promise<
     const draft = owner.access.index.begin(owner.key);
     return await look({ context, owner, state, spec, input, draft }, object);
   } catch (error) {
-    context.metrics.renders.inc({ airway: owner.airway, result: "failed" });
+    countRender(context, owner, "failed");
     const stated = error instanceof FlightExit ? error.stated : undefined;
     await tellFailure(context, owner, object, state, { error, reason: "Error", action: "Render", stated });
     throw error;
@@ -115,7 +115,7 @@ async function look(run: Run, object: KubeObject): Promise<NextLook> {
     if (state.inputs !== "" && state.inputs === inputs) return rest(run, object);
     const waitMs = holdBack(run, object, changedParts(state.inputs, inputs));
     if (waitMs > 0) {
-      context.metrics.renders.inc({ airway: owner.airway, result: "held" });
+      countRender(context, owner, "held");
       await tellReadiness(run, object);
       await keepRevisions(run, object);
       return soonest(nextLook(run), { requeueAfterMs: waitMs });
@@ -132,10 +132,15 @@ async function look(run: Run, object: KubeObject): Promise<NextLook> {
   }
 }
 
+function countRender({ metrics, tracing }: Context, { airway }: Owner, result: string): void {
+  metrics.renders.inc({ airway, result });
+  tracing?.describe({ "atc.result": result });
+}
+
 /** Nothing changed that matters. */
 async function rest(run: Run, object: KubeObject): Promise<NextLook> {
   const { context, owner } = run;
-  context.metrics.renders.inc({ airway: owner.airway, result: "skipped" });
+  countRender(context, owner, "skipped");
   // A cause that changed no input caused nothing.
   context.causes.forget(owner.key);
   const calm = calmDown(run);
@@ -178,7 +183,7 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
     // The API server quotes what it refuses, and a flight may have put a secret there.
     throw redacted(error, rendered.redact);
   });
-  context.metrics.renders.inc({ airway: owner.airway, result: "rendered" });
+  countRender(context, owner, "rendered");
   if (result.outcome === "stale") return "stale";
   observePatches(run, causes, result.changes);
   if (result.outcome === "complete") for (const orphan of access.index.commit(draft)) access.tracker.untrack(orphan);
