@@ -3,6 +3,7 @@
  * docs/decisions/0009-admission.md. Match conditions are CEL, which the API server evaluates before it calls, so a write
  * that concerns nobody costs no call.
  */
+import { controllerMark } from "../airway/account.ts";
 import type { AirwaySpec } from "../airway/spec.ts";
 import type { KubeObject, OwnerReference } from "../kube/object.ts";
 import { managedBy, managedByLabel } from "../release/normalise.ts";
@@ -208,8 +209,11 @@ function inNamespaces(values: readonly string[]): unknown {
   return { matchExpressions: [{ key, operator: "In", values }] };
 }
 
+/** Neither by its own name nor with the rights of an account. */
 function notTheController({ username }: WebhookFacts): MatchCondition {
-  return { name: "not-the-controller", expression: `request.userInfo.username != ${JSON.stringify(username)}` };
+  const isOther = `request.userInfo.username != ${JSON.stringify(username)}`;
+  const isUnmarked = `!request.userInfo.?extra[?'${controllerMark.key}'].hasValue()`;
+  return { name: "not-the-controller", expression: `${isOther} && ${isUnmarked}` };
 }
 
 /** The generation counts every change but those of status and metadata. */

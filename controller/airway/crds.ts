@@ -3,6 +3,7 @@
  * pattern when they are written; columns for readiness and age; `template` accepts every CRD field.
  */
 import type { KubeObject } from "../kube/object.ts";
+import { accountPattern } from "./account.ts";
 import { conditionsSchema, recordSchema } from "./crd.ts";
 import { durationPattern } from "./duration.ts";
 import { modes } from "./spec.ts";
@@ -36,6 +37,13 @@ const execution = {
   skipAdmissionWebhook: flag("Admit instances without a trial render."),
   historyCapSize: { type: "integer", description: "Revisions kept per release; 0 means 2, negative unlimited." },
   maxMemoryMib: { type: "integer", minimum: 0, description: "Memory of one render in MiB; 0 means 4096." },
+  serviceAccountName: {
+    type: "string",
+    maxLength: 317,
+    pattern: accountPattern,
+    description:
+      "ServiceAccount with whose rights flights look up and apply: <name> in the release's namespace, or <namespace>/<name>. Absent: those of the controller.",
+  },
   timeout: duration("Time of one render; absent or 0 means 10s, negative no limit."),
   prune: {
     type: "object",

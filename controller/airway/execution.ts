@@ -1,5 +1,6 @@
 /** What Airways, Flights and ClusterFlights say alike of how a flight is run (contract §1.1, §1.2). */
 import { z } from "zod";
+import { accountPattern } from "./account.ts";
 import { parseDuration } from "./duration.ts";
 import { errors } from "./errors.ts";
 import { type Matcher, parseMatcher } from "./matcher.ts";
@@ -20,6 +21,8 @@ export interface Execution {
   historyCapSize: number;
   skipAdmissionWebhook: boolean;
   prune: { crds: boolean; namespaces: boolean };
+  /** See `accountOf`. Absent: the controller's own rights count. */
+  serviceAccountName?: string;
 }
 
 const defaultTimeoutMs = 10_000;
@@ -41,6 +44,7 @@ export const executionShape = z.looseObject({
   prune: z.looseObject({ crds: flag, namespaces: flag }).prefault({}),
   maxMemoryMib: z.int().min(0).default(0),
   timeout: z.string().optional(),
+  serviceAccountName: z.string().regex(new RegExp(accountPattern), "is not [<namespace>/]<name>").optional(),
 });
 
 /**
@@ -53,6 +57,17 @@ export function parseSpec<Shape extends z.ZodType>(of: string, shape: Shape, spe
   const [issue] = parsed.error.issues;
   const path = (issue?.path ?? []).map(step => (typeof step === "number" ? `[${step}]` : `.${String(step)}`)).join("");
   throw errors.AIRWAY_FIELD_INVALID({ of, path: `spec${path}`, problem: issue?.message ?? "is not valid" });
+}
+
+/**
+ * Cluster-scoped owners have no namespace that an account could be in; a Flight's writer has a say in its own alone.
+ *
+ * @throws AIRWAY_FIELD_INVALID
+ */
+export function checkAccount(of: string, account: string | undefined, form: "with" | "without" | "either"): void {
+  if (account === undefined || form === "either" || account.includes("/") === (form === "with")) return;
+  const problem = form === "with" ? "must be <namespace>/<name>" : "must be a name in the namespace of the Flight";
+  throw errors.AIRWAY_FIELD_INVALID({ of, path: "spec.serviceAccountName", problem });
 }
 
 /** @throws AIRWAY_DURATION_INVALID */
@@ -70,6 +85,7 @@ export function executionOf(of: string, spec: z.output<typeof executionShape>): 
     historyCapSize: historyCap(spec.historyCapSize),
     skipAdmissionWebhook: spec.skipAdmissionWebhook,
     prune: { crds: spec.prune.crds, namespaces: spec.prune.namespaces },
+    ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
   };
 }
 

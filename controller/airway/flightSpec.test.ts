@@ -38,6 +38,7 @@ describe("a Flight", () => {
     [{}, "Flight ns/f: spec.wasmUrl"],
     [{ wasmUrl, args: [1] }, "Flight ns/f: spec.args[0]"],
     [{ wasmUrl, timeout: "10" }, 'Flight ns/f: spec.timeout: "10"'],
+    [{ wasmUrl, serviceAccountName: "other/account" }, "must be a name in the namespace of the Flight"],
   ])("is refused with the place: %j", (spec, words) => {
     expect(() => parseFlight(flight(spec))).toThrow(words);
   });

@@ -1,7 +1,7 @@
 /** A Flight or ClusterFlight as the controller uses it: every field checked, every default applied (contract §1.2). */
 import { z } from "zod";
 import type { KubeObject } from "../kube/object.ts";
-import { type Execution, executionOf, executionShape, parseSpec, text } from "./execution.ts";
+import { checkAccount, type Execution, executionOf, executionShape, parseSpec, text } from "./execution.ts";
 
 export interface FlightSpec extends Execution {
   url: string;
@@ -25,6 +25,7 @@ export function parseFlight(object: KubeObject): FlightSpec {
   const { namespace, name } = object.metadata;
   const of = `${object.kind} ${namespace ? `${namespace}/` : ""}${name}`;
   const spec = parseSpec(of, shape, object["spec"]);
+  checkAccount(of, spec.serviceAccountName, object.kind === "ClusterFlight" ? "with" : "without");
   return {
     ...executionOf(of, spec),
     url: spec.wasmUrl,

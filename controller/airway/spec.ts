@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { KubeObject } from "../kube/object.ts";
 import { errors } from "./errors.ts";
-import { type Execution, executionOf, executionShape, parseSpec, text } from "./execution.ts";
+import { checkAccount, type Execution, executionOf, executionShape, parseSpec, text } from "./execution.ts";
 import { schemaProblems } from "./schema.ts";
 
 export const modes = ["standard", "static", "dynamic", "subscription"] as const;
@@ -85,6 +85,7 @@ export function parseAirway(object: KubeObject): AirwaySpec {
   const template = spec.template as CrdTemplate;
   if (!isMode(spec.mode)) throw errors.AIRWAY_MODE_UNKNOWN({ airway, mode: spec.mode });
   const storageVersion = checkedTemplate(airway, template);
+  checkAccount(of, spec.serviceAccountName, template.scope === "Cluster" ? "with" : "either");
   return {
     ...executionOf(of, spec),
     flightUrl: spec.wasmUrls.flight,

@@ -39,6 +39,26 @@ afterEach(async () => {
   await server.kill();
 });
 
+describe("as somebody else", () => {
+  test("says so with every request, and shares what is known of kinds", async () => {
+    const other = client.as({ user: "system:serviceaccount:ns:worker", extra: { mark: "true" } });
+    const got = other.get(ref);
+    const request = await server.next();
+    expect(request.headers).toMatchObject({
+      "impersonate-user": "system:serviceaccount:ns:worker",
+      "impersonate-extra-mark": "true",
+    });
+    request.json(200, object);
+    await got;
+    expect(other.discovery).toBe(client.discovery);
+    const own = client.get(ref);
+    const next = await server.next();
+    expect(next.headers).not.toHaveProperty("impersonate-user");
+    next.json(200, object);
+    await own;
+  });
+});
+
 describe("get", () => {
   test("gives the object with all its fields", async () => {
     const got = client.get(ref);

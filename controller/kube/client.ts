@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { ClusterConfig } from "./config.ts";
 import { apiRoot, createDiscovery, type Discovery, parseJson } from "./discovery.ts";
 import { answerError, isKubeError, isMissingPath, kubeErrors } from "./errors.ts";
+import { withHeaders } from "./interceptors.ts";
 import { type KubeObject, type ObjectRef, type ResourceType, refOf } from "./object.ts";
 import {
   createTransport,
@@ -63,6 +64,14 @@ interface DeleteOptions {
   signal?: AbortSignal;
 }
 
+/** Who to be for the API server instead of oneself, which asks for the verb `impersonate` on each part. */
+export interface Impersonation {
+  /** The API server adds the groups of a ServiceAccount. */
+  readonly user: string;
+  /** Shown to webhooks and in audit logs. Keys in lower case, without a slash. */
+  readonly extra?: Readonly<Record<string, string>>;
+}
+
 export interface KubeClient {
   readonly discovery: Discovery;
   readonly transport: Transport;
@@ -85,6 +94,8 @@ export interface KubeClient {
   patch(ref: ObjectRef, patch: unknown, options: PatchOptions): Promise<KubeObject>;
   /** `deleting`: finalizers or a grace period keep it for now. `absent` also when its kind is not served any more. */
   delete(ref: ObjectRef, options?: DeleteOptions): Promise<"deleted" | "deleting" | "absent">;
+  /** The same as somebody else, over the same connections; what kinds there are is asked as oneself. */
+  as(impersonation: Impersonation): KubeClient;
 }
 
 export interface ClientOptions extends TransportOptions {
@@ -92,15 +103,14 @@ export interface ClientOptions extends TransportOptions {
 }
 
 export function createClient(config: ClusterConfig, options: ClientOptions = {}): KubeClient {
-  return clientOf(createTransport(config, options), options.clock ?? systemClock);
+  const transport = createTransport(config, options);
+  return clientOf(transport, createDiscovery(transport, { clock: options.clock ?? systemClock }));
 }
 
 const patchTypes = { merge: "application/merge-patch+json", json: "application/json-patch+json" };
 const defaultPageSize = 500;
 
-function clientOf(transport: Transport, clock: Clock): KubeClient {
-  const discovery = createDiscovery(transport, { clock });
-
+function clientOf(transport: Transport, discovery: Discovery): KubeClient {
   const typeOf = async (of: { apiVersion: string; kind: string }): Promise<ResourceType> => {
     const type = await discovery.resolve(of.apiVersion, of.kind);
     if (type === undefined) throw kubeErrors.KUBE_UNKNOWN_KIND({ apiVersion: of.apiVersion, kind: of.kind });
@@ -206,7 +216,17 @@ function clientOf(transport: Transport, clock: Clock): KubeClient {
         throw error;
       }
     },
+
+    as: impersonation => clientOf(impersonating(transport, impersonation), discovery),
   };
+}
+
+function impersonating(transport: Transport, { user, extra = {} }: Impersonation): Transport {
+  const headers = withHeaders({
+    "impersonate-user": user,
+    ...Object.fromEntries(Object.entries(extra).map(([key, value]) => [`impersonate-extra-${key}`, value])),
+  });
+  return { ...transport, request: headers(transport.request), stream: headers(transport.stream) };
 }
 
 async function* listPages(

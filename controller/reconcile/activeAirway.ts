@@ -15,6 +15,8 @@ export interface ActiveAirway {
   /** What instances refer to. */
   readonly reference: OwnerReference;
   readonly instances: OwnerStore;
+  /** Of what serves; before anything does, of the Airway as it is. */
+  serviceAccountName: string | undefined;
   /** undefined until a flight could be loaded. */
   serving: Serving | undefined;
 }

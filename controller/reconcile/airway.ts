@@ -9,6 +9,7 @@
  */
 
 import { CodedError } from "../../lib/errors.ts";
+import { namedAccount } from "../airway/account.ts";
 import { instanceCrd } from "../airway/crd.ts";
 import { errors } from "../airway/errors.ts";
 import { type AirwaySpec, parseAirway } from "../airway/spec.ts";
@@ -173,6 +174,7 @@ async function activate(context: AirwayContext, airway: KubeObject, crd: KubeObj
   const active = await watchInstances(context, airway, crd);
   const former = active.serving;
   active.serving = serving;
+  active.serviceAccountName = serving.spec.serviceAccountName;
   if (former !== undefined && servingDigest(former) === servingDigest(active.serving)) return;
   const change = former?.flight.digest === serving.flight.digest ? "updated" : "flight changed";
   for (const key of active.instances.keys()) {
@@ -203,14 +205,20 @@ async function watchInstances(context: AirwayContext, airway: KubeObject, crd: K
     openReflector: handler => context.openReflector(type, handler),
     changed: context.ownerChanged,
   });
-  const active: ActiveAirway = { name, reference: airwayReference(name, uid), instances, serving: undefined };
+  const serviceAccountName = namedAccount(airway);
+  const reference = airwayReference(name, uid);
+  const active: ActiveAirway = { name, reference, instances, serviceAccountName, serving: undefined };
   context.airways.set(name, active);
   instances.reflector.start();
   return active;
 }
 
 async function watchInstancesOf(context: AirwayContext, draft: Draft, airway: KubeObject): Promise<void> {
-  if (context.airways.has(airway.metadata.name)) return;
+  const active = context.airways.get(airway.metadata.name);
+  if (active !== undefined) {
+    if (active.serving === undefined) active.serviceAccountName = namedAccount(airway);
+    return;
+  }
   const crd = await watchedObject(context, draft, crdRef(airway.metadata.name)).catch(() => undefined);
   if (crd !== undefined && isOwned(crd, airway)) await watchInstances(context, airway, crd);
 }

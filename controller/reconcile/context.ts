@@ -1,5 +1,6 @@
 /** What the loops share: the rooms, already wired, and the memory of each release. */
 
+import type { Account } from "../airway/account.ts";
 import type { DependencyIndex, Draft } from "../dynamic/dependencyIndex.ts";
 import type { Tracker } from "../dynamic/tracker.ts";
 import type { Sandbox } from "../flight/sandbox.ts";
@@ -14,6 +15,7 @@ import type { Tracing } from "../observe/tracing.ts";
 import type { ObjectFacts } from "../release/facts.ts";
 import type { Applied } from "../release/plan.ts";
 import type { ReleaseRecord } from "../release/record.ts";
+import type { AccessBook } from "./accesses.ts";
 import type { ActiveAirway } from "./activeAirway.ts";
 import type { CauseBook } from "./causes.ts";
 import type { HistoryState } from "./history.ts";
@@ -26,6 +28,8 @@ import type { Webhooks } from "./webhooks.ts";
 
 /** One identity towards the API server, and what it watches: what it may not see must not come from another's watch. */
 export interface Access {
+  /** Absent: the controller itself. */
+  readonly account?: Account | undefined;
   readonly client: KubeClient;
   readonly tracker: Tracker<ObjectFacts>;
   readonly index: DependencyIndex;
@@ -57,11 +61,12 @@ export interface ReleaseState {
   /** Why it renders less often than it is called upon; undefined: it does not. */
   paced: Paced | undefined;
   /** Where its dependencies are held. */
-  readonly access: Access;
+  access: Access;
 }
 
 /** The access is the controller's own. */
 export interface Context extends Access {
+  readonly accesses: AccessBook;
   readonly sandbox: Sandbox;
   readonly modules: ModuleStore;
   readonly queue: WorkQueue;

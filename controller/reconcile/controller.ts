@@ -5,9 +5,8 @@
 import { CodedError, describeError } from "../../lib/errors.ts";
 import { airwayCrd } from "../airway/crds.ts";
 import { parseAirway } from "../airway/spec.ts";
-import { DependencyIndex } from "../dynamic/dependencyIndex.ts";
 import { crdType, KindWatch } from "../dynamic/kindWatch.ts";
-import { refOfTrackedKey, type TrackedChange, Tracker } from "../dynamic/tracker.ts";
+import { refOfTrackedKey, type TrackedChange } from "../dynamic/tracker.ts";
 import type { Sandbox } from "../flight/sandbox.ts";
 import { pauseAfter } from "../kube/backoff.ts";
 import type { KubeClient } from "../kube/client.ts";
@@ -23,11 +22,12 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { Check } from "../observe/server.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import { agesByKind, checkWatches } from "../observe/watches.ts";
-import { factsOf, type ObjectFacts, sameReadiness, sameShape } from "../release/facts.ts";
-import { readsWhole } from "../release/readiness.ts";
+import { type ObjectFacts, sameReadiness, sameShape } from "../release/facts.ts";
+import { AccessBook } from "./accesses.ts";
 import { type AirwayContext, reconcileAirway } from "./airway.ts";
 import { loadConverter } from "./airwayFlight.ts";
 import { CauseBook } from "./causes.ts";
+import type { Access } from "./context.ts";
 import { flightKinds, flightOwner } from "./flight.ts";
 import { flushHistory } from "./history.ts";
 import { instanceOwner } from "./instance.ts";
@@ -99,7 +99,6 @@ const airwayType: ResourceType = {
 export function createController(options: ControllerOptions): Controller {
   const { client, metrics, log } = options;
   const causes = new CauseBook();
-  const index = new DependencyIndex();
   const stopping = new AbortController();
   const installed = new AbortController();
   let leads = false;
@@ -107,13 +106,10 @@ export function createController(options: ControllerOptions): Controller {
   const onEnd = (reason: WatchEnd) => metrics.watchRestarts.inc({ reason });
   const openReflector = (type: ResourceType, handler: ReflectorHandler) =>
     createReflector({ client, type, handler, onEnd });
-  const tracker = new Tracker<ObjectFacts>({
-    openReflector: scope => createReflector({ client, onEnd, ...scope }),
-    get: (ref, options) => client.get(ref, options),
-    pages: (type, options) => client.pages(type, options),
-    needsWhole: readsWhole,
-    describe: factsOf,
-    changed: change => dependencyChanged(context, change),
+  const accesses = new AccessBook({
+    client,
+    openReflector: (scope, as) => createReflector({ client: as, onEnd, ...scope }),
+    changed: (access, change) => dependencyChanged(context, access, change),
     ...(options.wideFrom === undefined ? {} : { wideFrom: options.wideFrom }),
   });
   const queue = createQueue({
@@ -130,8 +126,8 @@ export function createController(options: ControllerOptions): Controller {
   });
   const context: AirwayContext = {
     ...options,
-    tracker,
-    index,
+    ...accesses.own,
+    accesses,
     queue,
     causes,
     airways: new Map(),
@@ -153,14 +149,14 @@ export function createController(options: ControllerOptions): Controller {
     discovery: client.discovery,
     openReflector: handler => createReflector({ client, type: crdType, metadataOnly: true, handler, onEnd }),
     reflectors: () => reflectors(),
-    dependencies: () => index.objects(),
+    dependencies: () => accesses.all().flatMap(({ index }) => [...index.objects()]),
     served: key => kindServed(context, key),
   });
   const reflectors = (): Reflector[] => [
     airways,
     // Where its role leaves Flights out, the controller serves none.
     ...ownerStores(context).flatMap(({ reflector }) => (reflector.state().refused ? [] : [reflector])),
-    ...tracker.reflectors(),
+    ...accesses.all().flatMap(({ tracker }) => tracker.reflectors()),
     // Without the right to watch CRDs, who waits for a kind looks again after a while.
     ...(kinds.reflector.state().refused ? [] : [kinds.reflector]),
   ];
@@ -171,7 +167,7 @@ export function createController(options: ControllerOptions): Controller {
     return {
       watches: watches.length,
       watchAges: agesByKind(watches),
-      watchedObjects: tracker.size,
+      watchedObjects: accesses.all().reduce((sum, { tracker }) => sum + tracker.size, 0),
       queued,
       running,
       failing,
@@ -218,7 +214,7 @@ export function createController(options: ControllerOptions): Controller {
       await Promise.all(ownerStores(context).map(({ reflector }) => reflector.stop()));
       await queue.stop();
       await flushHistory(context);
-      await tracker.stop();
+      await Promise.all(accesses.all().map(({ tracker }) => tracker.stop()));
     },
     checks() {
       const { phase } = airways.state();
@@ -405,9 +401,9 @@ function ownerChanged(context: AirwayContext, key: string, change: OwnerChange, 
 }
 
 /** Somebody waits for it, who would otherwise look again after a while only. */
-function kindServed({ index, causes, queue }: AirwayContext, key: string): void {
+function kindServed({ accesses, causes, queue }: AirwayContext, key: string): void {
   const object = refOfTrackedKey(key);
-  for (const { instance } of index.dependents(key)) {
+  for (const { instance } of accesses.all().flatMap(({ index }) => index.dependents(key))) {
     causes.add(instance, { change: "served", object, resourceVersion: "", at: performance.now() });
     queue.add(instance);
   }
@@ -415,11 +411,12 @@ function kindServed({ index, causes, queue }: AirwayContext, key: string): void 
 
 function dependencyChanged(
   context: AirwayContext,
+  { index }: Pick<Access, "index">,
   { tracked, before, after, change, origin }: TrackedChange<ObjectFacts>,
 ): void {
   const shape = !sameShape(before, after);
   const readiness = !sameReadiness(before, after);
-  for (const dependent of context.index.dependents(tracked.key)) {
+  for (const dependent of index.dependents(tracked.key)) {
     if (dependent.instance === origin) continue;
     const key = queueKeyOf(dependent.instance);
     const owner = ownerOf(context, key);

@@ -1,12 +1,13 @@
 /** A Flight or ClusterFlight as the owner of a release (contract §8): it names its module and input itself. */
 
+import { type Account, accountOf, namedAccount } from "../airway/account.ts";
 import { clusterFlightCrd, flightCrd } from "../airway/crds.ts";
 import { type FlightSpec, parseFlight } from "../airway/flightSpec.ts";
 import { trackedKey } from "../dynamic/tracker.ts";
 import { type KubeObject, parseApiVersion, type ResourceType, refKey } from "../kube/object.ts";
 import { flightOwnerKey } from "../release/normalise.ts";
 import type { ReleaseRecord } from "../release/record.ts";
-import type { Context } from "./context.ts";
+import type { Access, Context } from "./context.ts";
 import { flightKey } from "./keys.ts";
 import type { Owner } from "./owner.ts";
 import type { OwnerStore } from "./ownerStore.ts";
@@ -32,12 +33,14 @@ export function flightOwner(
 ): Owner {
   const { type } = flights;
   const key = flightKey(type.kind, target.namespace, target.name);
+  const flight = flights.get(key);
+  const access = context.accesses.of(flight && flightAccount(type, flight));
   return {
     key,
     type,
-    name: flightReleaseName(type, { ...target, uid: flights.get(key)?.metadata.uid ?? "" }),
+    name: flightReleaseName(type, { ...target, uid: flight?.metadata.uid ?? "" }),
     airway: type.kind,
-    access: context,
+    access,
     reference: undefined,
     object: () => flights.get(key),
     input: () => flights.inputOf(key),
@@ -49,7 +52,7 @@ export function flightOwner(
       return flightReleaseSpec(type, spec, await loadOwnModule(context, key, object, { url, checksum, insecure }));
     },
     prune: pruneOf,
-    fields: record => ({ inventory: inventoryOf(context, record) }),
+    fields: record => ({ inventory: inventoryOf(access, record) }),
   };
 }
 
@@ -93,6 +96,16 @@ export function flightReleaseSpec(
   };
 }
 
+/** Of a Flight always one of its own namespace, whatever it says. */
+export function flightAccount(
+  { namespaced }: Pick<ResourceType, "namespaced">,
+  object: KubeObject,
+): Account | undefined {
+  const name = namedAccount(object);
+  const { namespace = "" } = object.metadata;
+  return namespaced && name !== undefined ? { namespace, name } : accountOf(name, namespace);
+}
+
 /** Leniently: the end must not depend on the rest of the spec. */
 function pruneOf(object: KubeObject): ReleaseSpec["prune"] {
   const { prune } = (object["spec"] ?? {}) as { prune?: { crds?: unknown; namespaces?: unknown } | null };
@@ -100,7 +113,7 @@ function pruneOf(object: KubeObject): ReleaseSpec["prune"] {
 }
 
 /** `status.inventory` (contract §1.3). */
-function inventoryOf({ tracker }: Pick<Context, "tracker">, { inventory }: ReleaseRecord): unknown[] {
+function inventoryOf({ tracker }: Pick<Access, "tracker">, { inventory }: ReleaseRecord): unknown[] {
   return inventory.map(entry => {
     const facts = tracker.get(trackedKey(entry))?.facts;
     const ready = facts?.ready === true && !facts.deleting;

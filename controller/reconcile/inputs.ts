@@ -4,6 +4,7 @@
  * digests in one text, so that an unequal one says what changed.
  */
 
+import type { Account } from "../airway/account.ts";
 import type { Draft } from "../dynamic/dependencyIndex.ts";
 import { isKindKey } from "../dynamic/kindWatch.ts";
 import { digest } from "../release/fields.ts";
@@ -24,7 +25,7 @@ export function currentInputs({ key, access, input }: Owner, spec: ReleaseSpec):
     // What is being deleted is on its way to be missing.
     if (child) children.set(object, tracked?.facts?.deleting === true ? "deleting" : (tracked?.facts?.fields ?? ""));
   }
-  return digestOf(spec, input(), lookups, children);
+  return digestOf({ spec, account: access.account, input: input() }, lookups, children);
 }
 
 /** Those that a finished run worked on. `input` is of the owner's state that was rendered. */
@@ -38,7 +39,7 @@ export function finishedInputs(
     const applied = state.applied.get(key);
     if (applied !== undefined) children.set(key, applied.fields);
   }
-  return digestOf(spec, input, seen, children);
+  return digestOf({ spec, account: state.access.account, input }, seen, children);
 }
 
 /** `owner`: the owner itself, its module or how it is run. */
@@ -52,15 +53,14 @@ export function changedParts(before: string, after: string): InputPart[] {
 }
 
 function digestOf(
-  spec: ReleaseSpec,
-  input: string,
+  { spec, account, input }: { spec: ReleaseSpec; account: Account | undefined; input: string },
   lookups: ReadonlyMap<string, string>,
   children: ReadonlyMap<string, string>,
 ): string {
   const { module, mode, clusterAccess, matchers, crossNamespace, args, input: stdin } = spec;
   const sorted = (map: ReadonlyMap<string, string>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
   const parts: Readonly<Record<InputPart, unknown>> = {
-    owner: [module.digest, { mode, clusterAccess, matchers, crossNamespace, args, stdin }, input],
+    owner: [module.digest, { mode, clusterAccess, matchers, crossNamespace, args, stdin, account }, input],
     lookups: reactsToLookups(spec) ? sorted(lookups) : [],
     children: reactsToChildren(spec) ? sorted(children) : [],
   };

@@ -1,6 +1,7 @@
 /** An instance of an Airway's kind as the owner of a release. */
 
 import { effectiveMode } from "../admission/overrides.ts";
+import { accountOf } from "../airway/account.ts";
 import type { ActiveAirway } from "./activeAirway.ts";
 import type { Context } from "./context.ts";
 import { instanceKey } from "./keys.ts";
@@ -21,7 +22,7 @@ export function instanceOwner(
     type: instances.type,
     name: instanceReleaseName(instances.type, target),
     airway: airway.name,
-    access: context,
+    access: context.accesses.of(accountOf(airway.serviceAccountName, target.namespace)),
     reference: airway.reference,
     object: () => instances.get(key),
     input: () => instances.inputOf(key),

@@ -11,7 +11,7 @@ import { createMetrics } from "../observe/metrics.ts";
 import { factsOf, type ObjectFacts } from "../release/facts.ts";
 import { type ActiveAirway, airwayReference } from "./activeAirway.ts";
 import { type Cause, CauseBook } from "./causes.ts";
-import type { Context } from "./context.ts";
+import { type Access, type Context, forgetDependencies } from "./context.ts";
 import { instanceOwner } from "./instance.ts";
 import { releaseFinalizer } from "./owner.ts";
 import { OwnerStore } from "./ownerStore.ts";
@@ -104,10 +104,15 @@ function setUp(
     name: "things.x",
     reference,
     instances,
+    serviceAccountName: undefined,
     serving: { spec, flight, converter: undefined },
   };
+  const own = { client, tracker, index } as unknown as Access;
+  const accesses = { of: () => own, settle: () => undefined, forget: (key: string) => forgetDependencies(own, key) };
   const context = {
-    ...{ client, tracker, index, metrics: createMetrics(), causes: new CauseBook(), airways: new Map() },
+    ...own,
+    accesses,
+    ...{ metrics: createMetrics(), causes: new CauseBook(), airways: new Map() },
     ...{ states: new Map(), now: () => now, paceLimits: paceLimits(3), spinning: new Set() },
     keyring: { key: async () => Buffer.from("key") },
     unwritten: new Set(),

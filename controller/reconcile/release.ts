@@ -34,7 +34,7 @@ import { changedParts, currentInputs, finishedInputs } from "./inputs.ts";
 import { isSame, type Owner } from "./owner.ts";
 import type { ReleaseSpec } from "./releaseSpec.ts";
 import { FlightExit, type Rendered, redacted, releaseObjects, render } from "./render.ts";
-import { forgetRelease, restoreRelease } from "./restore.ts";
+import { forgetRelease, moveRelease, restoreRelease } from "./restore.ts";
 import { pinnedRevision, revisionStages } from "./rollback.ts";
 import { changedKeys, secretKeys } from "./secretKeys.ts";
 import type { Ready } from "./status.ts";
@@ -63,6 +63,7 @@ export async function reconcileRelease(context: Context, owner: Owner): Promise<
     return {};
   }
   const state = await restoreRelease(context, owner, listed);
+  await moveRelease(context, owner, state);
   context.queue.resume(owner.key, state.record.failures);
   const object = owner.object();
   // Gone, or another one of the same name: its event leads here again.

@@ -4,18 +4,20 @@ import type { Draft } from "../dynamic/dependencyIndex.ts";
 import { trackedKey } from "../dynamic/tracker.ts";
 import type { KubeObject } from "../kube/object.ts";
 import { emptyRecord, type ReleaseRecord, readRecord } from "../release/record.ts";
-import { type Access, type Context, forgetDependencies, type ReleaseState } from "./context.ts";
+import type { Access, Context, ReleaseState } from "./context.ts";
 import { emptyHistory } from "./history.ts";
 import type { Owner } from "./owner.ts";
 import { forgetOwnModule } from "./ownModule.ts";
 import { freshPace } from "./pace.ts";
+
+type RestoreContext = Pick<Context, "accesses" | "states" | "now" | "paceLimits">;
 
 /**
  * Brings back what the record of an earlier process knows, and watches what it depended on. Called for each owner as
  * soon as it is listed, and not when its turn comes, so that a start opens few wide watches instead of many exact ones.
  */
 export function restoreRelease(
-  context: Pick<Context, "states" | "now" | "paceLimits">,
+  context: RestoreContext,
   { key, access }: Pick<Owner, "key" | "access">,
   object: KubeObject,
 ): Promise<ReleaseState> {
@@ -32,7 +34,7 @@ export function restoreRelease(
  * For a replica that stands by: takes over what the one that leads has recorded, so that nothing but new events is left
  * to be learned when this one leads.
  */
-export function followRelease(context: Pick<Context, "states" | "now" | "causes" | "paceLimits">, owner: Owner): void {
+export function followRelease(context: RestoreContext & Pick<Context, "causes">, owner: Owner): void {
   const { key, access } = owner;
   const former = context.states.get(key);
   const next = (async () => {
@@ -54,11 +56,35 @@ export function followRelease(context: Pick<Context, "states" | "now" | "causes"
 }
 
 async function restore(
-  { now, paceLimits }: Pick<Context, "now" | "paceLimits">,
+  { accesses, now, paceLimits }: Pick<Context, "accesses" | "now" | "paceLimits">,
   access: Access,
   draft: Draft,
   record: ReleaseRecord,
 ): Promise<ReleaseState> {
+  accesses.settle(draft.instance, access);
+  await watchRecorded(access, draft, record);
+  return {
+    ...{ record, inputs: record.inputs, applied: new Map(), history: emptyHistory(), secretKeys: new Map() },
+    ...{ lastRun: now(), access, pace: freshPace(paceLimits), paced: undefined },
+  };
+}
+
+/**
+ * Where another account is to look after the release. What changes while neither watches is found by comparing: the new
+ * watches list first.
+ */
+export async function moveRelease(
+  { accesses }: Pick<Context, "accesses">,
+  { key, access }: Pick<Owner, "key" | "access">,
+  state: ReleaseState,
+): Promise<void> {
+  if (state.access === access) return;
+  accesses.settle(key, access);
+  await watchRecorded(access, access.index.begin(key), state.record);
+  state.access = access;
+}
+
+async function watchRecorded(access: Access, draft: Draft, record: ReleaseRecord): Promise<void> {
   const watch = async (ref: ReleaseRecord["lookups"][number], role: "lookup" | "child") => {
     const type = await access.client.discovery.resolve(ref.apiVersion, ref.kind);
     if (type === undefined) return;
@@ -69,10 +95,6 @@ async function restore(
     ...record.lookups.map(ref => watch(ref, "lookup")),
     ...record.inventory.map(entry => watch(entry, "child")),
   ]);
-  return {
-    ...{ record, inputs: record.inputs, applied: new Map(), history: emptyHistory(), secretKeys: new Map() },
-    ...{ lastRun: now(), access, pace: freshPace(paceLimits), paced: undefined },
-  };
 }
 
 /** When the owner, or the Airway of its kind, is gone. */
@@ -87,6 +109,6 @@ export async function forgetRelease(context: Context, key: string): Promise<void
   void context.webhooks?.setRelease(key, undefined);
   if (known !== undefined) context.unwritten.delete(known.history);
   context.spinning.delete(key);
-  forgetDependencies(known?.access ?? context, key);
+  context.accesses.forget(key);
   forgetOwnModule(context, key);
 }

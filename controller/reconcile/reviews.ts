@@ -7,6 +7,7 @@ import { airwayAccess, annotationOf, overrideFlight } from "../admission/overrid
 import type { ClientConfig } from "../admission/reach.ts";
 import type { ResourceFacts } from "../admission/resources.ts";
 import type { AdmissionRequest } from "../admission/review.ts";
+import { type Account, accountOf, controllerMark } from "../airway/account.ts";
 import { instanceCrd } from "../airway/crd.ts";
 import { parseFlight } from "../airway/flightSpec.ts";
 import { type AirwaySpec, type Mode, parseAirway } from "../airway/spec.ts";
@@ -17,12 +18,13 @@ import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
 import type { ModuleRequest, ModuleStore, ReadConfigMap } from "../modules/store.ts";
 import { shownUrl } from "../modules/url.ts";
 import { fieldManager } from "../release/fields.ts";
+import { clientAs } from "./accesses.ts";
 import type { Serving } from "./activeAirway.ts";
 import { loadConverter, loadFlight, readConfigMap } from "./airwayFlight.ts";
 import type { Access } from "./context.ts";
 import { dryRun } from "./dryRun.ts";
 import { reconcileErrors } from "./errors.ts";
-import { flightKinds, flightReleaseName, flightReleaseSpec } from "./flight.ts";
+import { flightAccount, flightKinds, flightReleaseName, flightReleaseSpec } from "./flight.ts";
 import { instanceReleaseName, instanceReleaseSpec } from "./releaseSpec.ts";
 import type { RenderInput } from "./render.ts";
 import { checkPinned, pinnedRevision } from "./rollback.ts";
@@ -63,7 +65,8 @@ export function admissionWork(options: ReviewOptions): AdmissionWork {
     const request = { ...of, fresh: true, readConfigMap: readFrom, signal };
     return (await view.modules.load(request)).module;
   };
-  const trial = (input: RenderInput) => dryRun({ ...view.access, client, sandbox }, input);
+  const trial = (account: Account | undefined, input: RenderInput) =>
+    dryRun({ ...view.access, client: clientAs(client, account), sandbox }, input);
   return {
     mayOverride: airwayAccess(client),
     resources: resourceFacts(options),
@@ -86,7 +89,7 @@ export function admissionWork(options: ReviewOptions): AdmissionWork {
       const type = flightKinds.find(of => of.type.kind === object.kind)?.type;
       if (type === undefined) return;
       const { namespace = "", name, uid = "" } = object.metadata;
-      await trial({
+      await trial(flightAccount(type, object), {
         ...{ type, object, signal },
         name: flightReleaseName(type, { namespace, name, uid }),
         spec: flightReleaseSpec(type, spec, { module, lookAgainMs: undefined }),
@@ -106,7 +109,7 @@ export function admissionWork(options: ReviewOptions): AdmissionWork {
       if (revision !== undefined) return checkPinned(object, revision);
       const type = typeOf(spec);
       const { namespace = "", name } = object.metadata;
-      await trial({
+      await trial(accountOf(spec.serviceAccountName, namespace), {
         ...{ type, object, signal },
         name: instanceReleaseName(type, { namespace, name }),
         spec: { ...instanceReleaseSpec(spec, flight), ...(url === "" ? {} : { moduleUrl: url }) },
@@ -165,7 +168,8 @@ function resourceFacts({ view, client, username }: ReviewOptions): ResourceFacts
       throw error;
     });
   return {
-    isOwn: ({ userInfo }) => userInfo.username === username(),
+    isOwn: ({ userInfo: { username: name, extra } }) =>
+      name === username() || extra?.[controllerMark.key]?.includes(controllerMark.value) === true,
     airwayOf: groupKind => {
       for (const airway of view.all()) {
         const kind = instanceKind(airway);
