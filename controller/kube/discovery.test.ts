@@ -64,6 +64,20 @@ test("looks for a missing kind again, but not at once", async () => {
   expect(await second).toEqual(deployment);
 });
 
+test("what is made up is not remembered for longer than it is good for", async () => {
+  const { calls, clock, discovery } = setUp();
+  const remembered = async (apiVersion: string): Promise<void> => {
+    const asked = discovery.resolve(apiVersion, "Thing");
+    (await calls.take()).answer(404, "404 page not found");
+    expect(await asked).toBeUndefined();
+  };
+  for (let at = 0; at < 500; at++) {
+    await remembered(`made-up-${at}.example/v1`);
+    clock.advance(10);
+  }
+  expect(discovery.known()).toBeLessThanOrEqual(101);
+});
+
 test("does not take trouble for absence", async () => {
   const { calls, discovery } = setUp();
   const asked = discovery.resolve("apps/v1", "Deployment");

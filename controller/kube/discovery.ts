@@ -2,7 +2,8 @@
  * Which path serves a kind.
  *
  * One request per apiVersion, kept until `invalidate`. A kind that is not there is looked up again, at most once per
- * `missMs` per apiVersion, so a CRD that appears is found soon and a missing one costs little.
+ * `missMs` per apiVersion, so a CRD that appears is found soon and a missing one costs little. What flights make up is
+ * not remembered for longer.
  */
 import { type Clock, systemClock } from "./clock.ts";
 import { answerError, protocolError } from "./errors.ts";
@@ -29,10 +30,19 @@ interface Looked {
 export function createDiscovery(
   transport: Pick<Transport, "request">,
   options: { clock?: Clock; missMs?: number } = {},
-): Discovery {
+): Discovery & { readonly known: () => number } {
   const { clock = systemClock, missMs = 1_000 } = options;
   const looked = new Map<string, Looked>();
   const running = new Map<string, Promise<Looked>>();
+
+  const isFresh = ({ at }: Looked): boolean => clock.now() - at < missMs;
+
+  const remember = (apiVersion: string, result: Looked): void => {
+    if (result.kinds.size === 0) {
+      for (const [other, known] of looked) if (known.kinds.size === 0 && !isFresh(known)) looked.delete(other);
+    }
+    looked.set(apiVersion, result);
+  };
 
   /** Concurrent callers share one request. */
   const look = (apiVersion: string): Promise<Looked> => {
@@ -42,7 +52,7 @@ export function createDiscovery(
       .then(kinds => {
         const result = { kinds, at: clock.now() };
         // Invalidated meanwhile: what came may be older than the reason for it.
-        if (running.get(apiVersion) === request) looked.set(apiVersion, result);
+        if (running.get(apiVersion) === request) remember(apiVersion, result);
         return result;
       })
       .finally(() => {
@@ -56,7 +66,7 @@ export function createDiscovery(
     const known = looked.get(apiVersion);
     const type = known?.kinds.get(kind);
     if (type !== undefined) return type;
-    if (known !== undefined && clock.now() - known.at < missMs) return undefined;
+    if (known !== undefined && isFresh(known)) return undefined;
     return (await look(apiVersion)).kinds.get(kind);
   };
 
@@ -69,6 +79,8 @@ export function createDiscovery(
       }
       return undefined;
     },
+    /** How many apiVersions it remembers an answer of. */
+    known: () => looked.size,
     invalidate(apiVersion) {
       if (apiVersion === undefined) {
         looked.clear();
