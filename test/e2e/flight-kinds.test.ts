@@ -87,7 +87,10 @@ describe("a Flight", () => {
     await flight(flightRef("args"), { input: "arguments", args: ["one", "two"] });
     expect(await dataOf("args")).toEqual({ args: "args one two" });
     await flight(flightRef("args"), { input: "environment", args: [] });
-    expect(await dataOf("args")).toEqual({ YOKE_RELEASE: "args", YOKE_NAMESPACE: namespace, NAMESPACE: namespace });
+    expect(await dataOf("args")).toEqual({
+      ...{ YOKE_RELEASE: "args", YOKE_NAMESPACE: namespace, NAMESPACE: namespace },
+      YOKE_VERSION: expect.stringMatching(/^v\d+\.\d+\.\d+$/),
+    });
   });
 
   it("follows its module, and says what is wrong with it", async () => {
@@ -140,6 +143,48 @@ describe("a Flight", () => {
     await world.delete(flightRef("lasting"));
     await world.gone(flightRef("lasting"));
     await world.gone(world.configMap("lasting"));
+  });
+});
+
+describe("the history", () => {
+  it.each([
+    ["Flight", "e2e-flights-back", namespace],
+    ["ClusterFlight", "e2e-flights-back", "default"],
+  ])("of a %s is kept, and is the way back", async (kind, name, home) => {
+    const ref = kind === "Flight" ? flightRef(name) : clusterFlightRef(name);
+    const output = (value: string) => ({ input: JSON.stringify([configMapIn(home, "back", { value })]) });
+    const valueIs = (value: string) =>
+      eventually(`the ConfigMap has ${value}`, async () =>
+        expect(await world.get(world.ref("v1", "ConfigMap", "back", home))).toMatchObject({ data: { value } }),
+      );
+    const pin = (revision: string | null) =>
+      world.merge(ref, { metadata: { annotations: { "atc.yoke.cd/revision": revision } } });
+    await flight(ref, output("1"));
+    await atc.kept();
+    await flight(ref, output("2"));
+    await atc.kept();
+    const { status } = await world.get(ref);
+    const [first = ""] = (status as { atc: { revision: { former: string[] } } }).atc.revision.former;
+    const secret = await world.get(world.ref("v1", "Secret", first, home));
+    expect(secret.metadata.annotations).toMatchObject({
+      "internal.yoke/release-name": `${kind === "Flight" ? namespace : ""}/${kind}.yoke.cd:${name}`,
+      "internal.yoke/resources": "1",
+      "internal.yoke/source-url": wasmUrl,
+    });
+    await pin(first);
+    await valueIs("1");
+    await applyFlight(ref, { input: "this fails" });
+    await world.condition(ref, ({ message }) => message === `pinned to revision ${first}: 1 object is ready`);
+    await pin(null);
+    await world.condition(ref, ({ reason }) => reason === "Error");
+    await valueIs("1");
+    await flight(ref, output("3"));
+    await valueIs("3");
+    await world.delete(ref);
+    await world.gone(ref);
+    await eventually("its revisions are gone", async () =>
+      expect(await world.client.get(world.ref("v1", "Secret", first, home))).toBeUndefined(),
+    );
   });
 });
 
