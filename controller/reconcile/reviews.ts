@@ -86,6 +86,8 @@ export function admissionWork(options: ReviewOptions): AdmissionWork {
       const spec = parseFlight(object);
       const { url, checksum, insecure } = spec;
       const module = await load({ url, checksum, insecure }, signal);
+      const revision = pinnedRevision(object);
+      if (revision !== undefined) return checkPinned(object, revision);
       const type = flightKinds.find(of => of.type.kind === object.kind)?.type;
       if (type === undefined) return;
       const { namespace = "", name, uid = "" } = object.metadata;

@@ -204,6 +204,26 @@ describe("a rollback", () => {
     expect(JSON.stringify(pinned["status"])).toContain(`pinned to revision ${name}: 1 object is ready`);
     expect(await world.get(world.configMap("fragile"))).toMatchObject({ data: { value: "good" } });
   });
+
+  it("of a Flight needs no render either", async () => {
+    const { flight: wasmUrl } = await world.publish("words", "export default ({ stdin }) => stdin;");
+    const ref = world.ref("yoke.cd/v1alpha1", "Flight", "back");
+    const { apiVersion, kind, ...metadata } = ref;
+    const write = (input: string, revision?: string) => {
+      const annotations = revision === undefined ? {} : { "atc.yoke.cd/revision": revision };
+      return world.apply({ apiVersion, kind, metadata: { ...metadata, annotations }, spec: { wasmUrl, input } });
+    };
+    await write(JSON.stringify([configMap("flight-back", { value: "good" })]));
+    const { status } = await world.ready(ref);
+    const { name } = (status as { atc: { revision: { name: string } } }).atc.revision;
+    expect(await refusal(write("no objects"))).toContain('admission webhook "flights.yoke.cd" denied the request');
+    expect(await refusal(write("no objects", "yoke.ffffffffffff"))).toContain(`it has ${name}`);
+    await write("no objects", name);
+    const pinned = await world.ready(ref);
+    expect(JSON.stringify(pinned["status"])).toContain(`pinned to revision ${name}: 1 object is ready`);
+    await world.delete(ref);
+    await world.gone(ref);
+  });
 });
 
 describe("static mode", () => {
