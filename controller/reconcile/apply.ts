@@ -236,13 +236,13 @@ async function applyChild(
     if (isNew && !created && seen.has(child.key)) return { result: "stale" };
     if (seen.has(child.key)) seen.set(child.key, resourceVersion);
     const leaves = leavesOf(child.object);
-    const former = input.state.applied.get(child.key);
+    const former = input.state.applied.get(child.key)?.leaves ?? input.state.history.former?.get(child.key);
     input.state.applied.set(child.key, { digest: child.digest, fields: ownedFields(object), leaves });
     const effective = resourceVersion !== before;
     context.metrics.applies.inc({ result: effective ? (isNew ? "created" : "updated") : "unchanged" });
     if (!effective) return { result: "done" };
-    const paths = former === undefined ? undefined : changedLeaves(former.leaves, leaves);
-    return { result: "done", change: { object: refOf(child.object), why: action.why, paths } };
+    const paths = former === undefined ? undefined : changedLeaves(former, leaves);
+    return { result: "done", change: { object: refOf(child.object), why: whyOf(action, paths), paths } };
   } catch (error) {
     const replaced = !isNew && isKubeError(error, "KUBE_NOT_FOUND");
     // Where any version would do, a conflict tells nothing of the inputs.
@@ -252,6 +252,12 @@ async function applyChild(
     context.metrics.applies.inc({ result: "conflict" });
     return { result: "stale" };
   }
+}
+
+/** After a start the former render tells what the first look at the live object could not. */
+function whyOf({ why }: { why: AppliedChange["why"] }, paths: string[] | undefined): AppliedChange["why"] {
+  if (why !== "unknown" || paths === undefined) return why;
+  return paths.length === 0 ? "drifted" : "changed";
 }
 
 function send(

@@ -12,15 +12,17 @@
 
 import { createHash } from "node:crypto";
 import { CodedError, describeError } from "../../lib/errors.ts";
+import { trackedKey } from "../dynamic/tracker.ts";
 import type { FlightModule } from "../flight/sandbox.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
-import type { KubeObject, ObjectRef } from "../kube/object.ts";
+import { type KubeObject, type ObjectRef, refOf } from "../kube/object.ts";
 import { moduleErrors } from "../modules/errors.ts";
 import { pinnable, shownUrl } from "../modules/url.ts";
 import type { EventRecorder } from "../observe/events.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { type Leaves, leavesOf } from "../release/fields.ts";
 import { mostRevisions, noRevision, type ReleaseRecord, type RevisionRecord } from "../release/record.ts";
 import {
   activation,
@@ -29,6 +31,7 @@ import {
   newRevisionName,
   type RevisionSource,
   readRevision,
+  readStages,
   relabelling,
   revisionSecret,
   revisionSelector,
@@ -54,6 +57,11 @@ export interface HistoryContext {
 export interface HistoryState {
   /** Digest of the active revision's stages; empty when there is none, undefined until it was looked at. */
   active: string | undefined;
+  /**
+   * What the active revision holds, by tracked key: how a process that has just started knows what its first render
+   * changes. Only for telling; undefined once there was a complete run.
+   */
+  former: ReadonlyMap<string, Leaves> | undefined;
   /** Recorded as intents, their Secrets not written yet; oldest first. */
   readonly pending: PendingRevision[];
   /** Modules of the kept revisions; undefined until they were looked at. */
@@ -82,7 +90,7 @@ export interface RevisionMade {
 }
 
 export function emptyHistory(): HistoryState {
-  return { active: undefined, pending: [], sources: undefined };
+  return { active: undefined, former: undefined, pending: [], sources: undefined };
 }
 
 /** A release that rolls again within this time gets its revisions written later… */
@@ -102,8 +110,19 @@ export async function recallHistory(context: HistoryContext, subject: Subject): 
   const secret = name === "" ? undefined : await read(context, subject, name);
   const present = secret !== undefined && isRevisionOf(secret, subject.name.history);
   state.history.active = present ? storedDigest(secret) : "";
+  state.history.former = present ? leavesByKey(secret) : undefined;
   // Deleted by somebody.
   if (!present) state.record = { ...state.record, revision: { ...state.record.revision, name: "" } };
+}
+
+function leavesByKey(secret: KubeObject): HistoryState["former"] {
+  try {
+    return new Map(
+      readStages(secret).flatMap(stage => stage.map(object => [trackedKey(refOf(object)), leavesOf(object)])),
+    );
+  } catch {
+    return undefined;
+  }
 }
 
 /** After a complete run: what its status says of revisions. */
@@ -116,6 +135,7 @@ export async function nextRevision(
   const { history } = state;
   const { revision } = state.record;
   const digest = stagesDigest(stages);
+  history.former = undefined;
   if (history.active === digest) return revision;
   history.active = digest;
   const made = newRevisionName();

@@ -137,15 +137,21 @@ describe("status and Event name the cause, its version, what changed in the rend
   it("when it happened while the controller was away", async () => {
     await world.secret("away", secrets[0]);
     await world.instance("Backend", "away");
+    await world.instance("Echo", "hurt", { stages: [configMap("hurt", "ours")] });
     await atc.kept();
     await atc.kill("SIGTERM");
     formerLogs += atc.logs();
     await world.secret("away", secrets[2]);
+    await world.merge(world.configMap("hurt"), { data: { value: "theirs" } });
     atc = await startAtc(options);
     const { roll } = await rolled("Backend", "away", "started");
     expect(roll.causes).toMatchObject([{ kind: "Backend", name: "away" }]);
-    expect(roll.changes).toMatchObject([{ kind: "Deployment", name: "away", why: "unknown" }]);
-    expect(roll.cause).toBe(`the controller started → Deployment ${namespace}/away updated`);
+    const path = 'spec.template.metadata.annotations["e2e/hash"]';
+    expect(roll.changes).toMatchObject([{ kind: "Deployment", name: "away", why: "changed", paths: [path] }]);
+    expect(roll.cause).toBe(`the controller started → Deployment ${namespace}/away ${path}`);
+    expect((await rolled("Echo", "hurt", "started")).roll.changes).toMatchObject([
+      { kind: "ConfigMap", why: "drifted" },
+    ]);
   });
 });
 
