@@ -26,6 +26,13 @@ export interface Sighting {
   readonly whole: boolean;
 }
 
+interface Widening<Facts> {
+  readonly scope: Scope<Entry<Facts>>;
+  readonly done: PromiseWithResolvers<void>;
+  /** The last attempt did. */
+  failed: boolean;
+}
+
 export class Entry<Facts> implements Tracked<Facts> {
   readonly key: string;
   readonly type: ResourceType;
@@ -42,7 +49,7 @@ export class Entry<Facts> implements Tracked<Facts> {
   partial = false;
   synced = false;
   /** The take-over by a watch of whole objects, which `scope` is not yet. */
-  widening: { readonly scope: Scope<Entry<Facts>>; readonly done: PromiseWithResolvers<void> } | undefined = undefined;
+  widening: Widening<Facts> | undefined = undefined;
   /** Writes of ours under way; events are held until their answers tell which event is our own. */
   writing = 0;
   held: Sighting[] | undefined = undefined;

@@ -83,6 +83,11 @@ export class Scope<E extends Named> {
     return !this.#options.metadataOnly;
   }
 
+  /** Whether one watch serves all names, and has listed: what is new is read by itself. */
+  get isWide(): boolean {
+    return this.#wideSynced;
+  }
+
   add(entry: E): void {
     this.#entries.set(entry.ref.name, entry);
     // Opened together a moment later: a start with 10,000 names must not begin with exact watches.

@@ -250,6 +250,23 @@ describe("Tracker", () => {
     expect(await late).toMatchObject({ facts: "v31" });
   });
 
+  it("reads again what could not be read under a wide watch, for whoever asks again", async () => {
+    const server = new Map<string, KubeObject>();
+    const { tracker, watchOf } = setUp({ wideFrom: 2, server });
+    const first = ["a", "b"].map(name => tracker.track(type, ref(name), { retain: false }));
+    await vi.waitFor(() => watchOf(undefined));
+    tellList(watchOf(undefined).handler, [secret("a", 5)], "12");
+    await Promise.all(first);
+    const { get } = server;
+    server.get = () => {
+      throw forbidden;
+    };
+    expect((await tracker.track(type, ref("d"), { retain: false })).error).toBe(forbidden);
+    server.get = get;
+    server.set("d", secret("d", 30));
+    expect(await tracker.track(type, ref("d"), { retain: false })).toMatchObject({ facts: "v30", error: undefined });
+  });
+
   it("stays exact where the wide watch is forbidden", async () => {
     const { tracker, watches, watchOf } = setUp({ wideFrom: 2 });
     const both = ["a", "b"].map(name => tracker.track(type, ref(name), { retain: false }));

@@ -74,6 +74,7 @@ export class Tracker<Facts> {
     const entry = this.#entries.get(trackedKey(ref)) ?? this.#open(type, ref, whole);
     if (options.retain) entry.retain = true;
     if (whole) this.#widen(entry);
+    await this.#readAgain(entry);
     await entry.settled;
     if (whole) await entry.widening?.done.promise;
     if (options.retain) await this.#fetchContent(entry);
@@ -174,7 +175,7 @@ export class Tracker<Facts> {
     const scope = this.#scopeOf(entry.type, entry.ref.namespace, true);
     const done = Promise.withResolvers<void>();
     done.promise.catch(() => undefined);
-    entry.widening = { scope, done };
+    entry.widening = { scope, done, failed: false };
     scope.add(entry);
   }
 
@@ -186,6 +187,19 @@ export class Tracker<Facts> {
     entry.widening = undefined;
     this.#leave(entry, former);
     widening.done.resolve();
+  }
+
+  /** No watch repeats a read that failed; who needs its answer does. */
+  async #readAgain(entry: Entry<Facts>): Promise<void> {
+    const { widening } = entry;
+    if (widening === undefined) {
+      if (!entry.synced && entry.error !== undefined && entry.scope.isWide) await this.#read([entry], entry.scope);
+    } else if (widening.failed && widening.scope.isWide) {
+      const done = Promise.withResolvers<void>();
+      done.promise.catch(() => undefined);
+      entry.widening = { scope: widening.scope, done, failed: false };
+      await this.#read([entry], widening.scope);
+    }
   }
 
   /** What is known of the object may have come without its content. */
@@ -311,8 +325,10 @@ export class Tracker<Facts> {
 
   /** A watch that served already goes on from its last state; only its age tells (see `reflectors`). */
   #failed(entry: Entry<Facts>, error: Error, from: Scope<Entry<Facts>>): void {
-    if (entry.widening?.scope === from) entry.widening.done.reject(error);
-    else if (!entry.synced) entry.settle(error);
+    if (entry.widening?.scope === from) {
+      entry.widening.failed = true;
+      entry.widening.done.reject(error);
+    } else if (!entry.synced) entry.settle(error);
   }
 }
 

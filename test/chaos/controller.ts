@@ -24,9 +24,20 @@ export class Controller {
     return new Controller(kubeconfig, await startAtc({ kubeconfig }));
   }
 
-  /** The end of what it wrote, for who looks for the cause of a failure. */
-  log(lines: number): string {
-    return `${this.#log}\n${this.#atc.logs()}`.split("\n").slice(-lines).join("\n");
+  /** What it wrote about these objects, and at last: for who looks for the cause of a failure. */
+  log(names: readonly string[]): string {
+    const lines = `${this.#log}\n${this.#atc.logs()}`.split("\n");
+    const about = lines.filter(line => names.some(name => line.includes(name)));
+    return [...about.slice(-40), "…", ...lines.slice(-20)].join("\n");
+  }
+
+  /** What it counts, where it can still be asked. */
+  async counts(): Promise<string> {
+    const { body } = await this.#atc.page("/metrics").catch(() => ({ body: "it does not answer" }));
+    return body
+      .split("\n")
+      .filter(line => /^atc_(queue_depth|workers|sandbox|watch|reconcile)/.test(line))
+      .join("\n");
   }
 
   async replace(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
@@ -35,7 +46,7 @@ export class Controller {
     await this.#atc.kill(signal);
     this.#rendersBefore += this.#renders;
     this.#renders = 0;
-    this.#log = this.log(500);
+    this.#log = `${this.#log}\n${this.#atc.logs()}`.split("\n").slice(-2_000).join("\n");
     this.#atc = new Atc({ kubeconfig: this.#kubeconfig });
     this.#guard();
     this.starts++;

@@ -61,7 +61,8 @@ export async function runChaos(options: ChaosOptions): Promise<Totals> {
       try {
         add(totals, await runRound({ proxy, controller, cluster, trial }, planRound(seed, sizes)));
       } catch (error) {
-        throw new ChaosFailure(seed, error, controller.log(60));
+        const names = String(error).match(/\br[a-z0-9]+-t\d+-[is]\d/g) ?? [];
+        throw new ChaosFailure(seed, error, `${await controller.counts()}\n${controller.log(names)}`);
       }
       options.progress?.(totals);
     }
