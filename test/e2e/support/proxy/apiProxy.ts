@@ -173,14 +173,7 @@ export async function openApiProxy(kubeconfig: string): Promise<ApiProxy> {
     const scope = (headers[":path"] ?? "").replace(/resourceVersion=\d+|timeoutSeconds=\d+/g, "");
     const history = histories.get(scope) ?? [];
     histories.set(scope, history);
-    // What is late stays in order.
-    let lastAt = 0;
-    const later = (action: () => void) => {
-      const now = performance.now();
-      lastAt = Math.max(lastAt, now + connection.delayMs);
-      if (lastAt <= now) action();
-      else setTimeout(action, lastAt - now);
-    };
+    const later = inOrder(() => connection.delayMs);
     const watch = new WatchStream({
       write: text => later(() => void (stream.writable && stream.write(text))),
       end: () => later(() => stream.end()),
@@ -246,6 +239,22 @@ function kindOf(headers: IncomingHttpHeaders): RequestKind {
   return searchParams.has("limit") || searchParams.has("continue") || /\/namespaces\/[^/]+\/[^/]+$/.test(pathname)
     ? "list"
     : "read";
+}
+
+/**
+ * Late, but never out of order: a stream is one. Timers are not, whose times are rounded: an event that overtakes
+ * another one is dropped by the receiver as a repeat, as it may be, and that is a loss which no network can cause.
+ */
+function inOrder(delayMs: () => number): (action: () => void) => void {
+  const waiting: (() => void)[] = [];
+  return action => {
+    if (waiting.length === 0 && delayMs() === 0) {
+      action();
+      return;
+    }
+    waiting.push(action);
+    setTimeout(() => waiting.shift()?.(), delayMs());
+  };
 }
 
 function pathOf(headers: IncomingHttpHeaders): string | undefined {
