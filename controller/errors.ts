@@ -4,11 +4,11 @@ import { defineErrors } from "../lib/errors.ts";
 export const errors = defineErrors({
   CONFIG_FLAG_UNKNOWN: {
     message: (f: { flag: string }) => `there is no flag ${f.flag}`,
-    todo: "Run with --help for the list of flags.",
+    todo: "See atc run --help for the list of flags.",
   },
   CONFIG_ARGUMENT_UNEXPECTED: {
     message: (f: { argument: string }) => `"${f.argument}" is not expected: the controller takes flags only`,
-    todo: "Run with --help for the list of flags.",
+    todo: "See atc run --help for the list of flags.",
   },
   CONFIG_VALUE_INVALID: {
     message: (f: { source: string; value: string; expected: string }) =>

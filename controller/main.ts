@@ -1,9 +1,12 @@
+#!/usr/bin/env node
 /**
- * The Air Traffic Controller as a process: configuration in, a running controller out.
+ * The Air Traffic Controller as a process: configuration in, a running controller out. With a command (`why`, `diff`, …)
+ * it is the tool of who works with one instead: see cli/program.ts.
  * SIGINT and SIGTERM end it after the runs under way; a second one ends it at once. So does another replica that leads in
  * its place: a new process stands by without anything to unlearn (docs/decisions/0010-leader-election.md).
  */
 
+import { basename } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describeError } from "../lib/errors.ts";
 import { type Config, parseConfig } from "./config.ts";
@@ -138,10 +141,22 @@ async function run(config: Config): Promise<void> {
   await Promise.all([serving, lead(), controller.start().then(() => (started = true))]);
 }
 
+const args = process.argv.slice(2);
+/** As kubectl calls it. A plugin does not start a controller because somebody typed no more. */
+const isPlugin = basename(process.argv[1] ?? "").startsWith("kubectl-");
+const [first = isPlugin ? "help" : "run", ...rest] = args;
+const isHelp = first === "-h" || first === "--help";
+
 try {
-  const command = parseConfig(process.argv.slice(2), process.env);
-  if (command.kind === "help") process.stdout.write(command.text);
-  else await run(command.config);
+  if (first === "run" || (first.startsWith("-") && !isHelp && !isPlugin)) {
+    const command = parseConfig(first === "run" ? rest : args, process.env);
+    if (command.kind === "help") process.stdout.write(command.text);
+    else await run(command.config);
+  } else {
+    // What only commands need takes no time of the controller's start.
+    const { runCommand } = await import("./cli/program.ts");
+    process.exitCode = await runCommand({ args: [first, ...rest], name: isPlugin ? "kubectl atc" : "atc" });
+  }
 } catch (error) {
   process.stderr.write(`atc: ${describeError(error)}\n`);
   process.exit(1);

@@ -78,7 +78,7 @@ function readKeys(path: string | undefined): VerificationKeys | undefined {
 }
 
 /** Docker's own file, read for each pull. */
-async function readDockerConfig(): Promise<DockerConfig> {
+export async function readDockerConfig(): Promise<DockerConfig> {
   const path = join(process.env["DOCKER_CONFIG"] || join(homedir(), ".docker"), "config.json");
   const text = await readFile(path, "utf8").catch(() => undefined);
   return text === undefined ? noDockerConfig : parseDockerConfig(text, path);

@@ -69,7 +69,7 @@ async function servedType(
 }
 
 /** Deleting these takes foreign objects with them, so it needs the Airway's word. */
-function isKept(entry: ObjectRef, prune: Prune): boolean {
+export function isKept(entry: ObjectRef, prune: Prune): boolean {
   const { group } = parseApiVersion(entry.apiVersion);
   if (group === "apiextensions.k8s.io" && entry.kind === "CustomResourceDefinition") return !prune.crds;
   return group === "" && entry.kind === "Namespace" && !prune.namespaces;

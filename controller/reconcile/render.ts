@@ -112,6 +112,11 @@ export async function render(
   }
 }
 
+/** What has to be known of a release to make objects its own. */
+export interface Releasing extends Pick<RenderInput, "type" | "name" | "object"> {
+  readonly spec: Pick<ReleaseSpec, "ownerKind" | "crossNamespace">;
+}
+
 /**
  * Makes stages of objects, whoever wrote them, those of this release; what it may not have is refused.
  *
@@ -119,7 +124,7 @@ export async function render(
  */
 export async function releaseObjects(
   context: Source,
-  { type, name: { release, namespace }, spec: { ownerKind, crossNamespace }, object }: RenderInput,
+  { type, name: { release, namespace }, spec: { ownerKind, crossNamespace }, object }: Releasing,
   output: KubeObject[][],
 ): Promise<Pick<Rendered, "stages" | "stated">> {
   const scopes = await scopesOf(context, output);

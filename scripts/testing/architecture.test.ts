@@ -19,6 +19,7 @@ const forbidden: readonly [file: string, imports: string][] = [
   ["controller/observe/a.ts", "../release/facts.ts"],
   ["controller/reconcile/a.ts", "@pulumi/pulumi"],
   ["controller/reconcile/b.ts", "../../local/cluster.ts"],
+  ["controller/cli/a.ts", "../main.ts"],
   ["flights/backend/a.ts", "../../controller/kube/client.ts"],
   ["local/a.ts", "../controller/main.ts"],
   ["infra/a.ts", "../controller/main.ts"],
@@ -28,6 +29,7 @@ const allowed: readonly [file: string, imports: string][] = [
   ["controller/release/b.ts", "../kube/object.ts"],
   ["controller/admission/b.ts", "../release/fields.ts"],
   ["controller/reconcile/c.ts", "../release/facts.ts"],
+  ["controller/cli/b.ts", "../reconcile/render.ts"],
   ["infra/b.ts", "../local/services.ts"],
 ];
 
