@@ -22,14 +22,18 @@ async function label(value: number): Promise<void> {
   );
 }
 
-/** Waits until there are as many revisions, whose Deployments carry these labels, the newest first. */
-const kept = (labels: readonly string[]) =>
-  eventually(`revisions with the labels ${labels.join(", ")}`, async () => {
+/** Waits until these labels of the Deployment are in the revisions, the newest first, and stay when all is written. */
+async function kept(labels: readonly string[]) {
+  const look = async () => {
     const found = await revisionsOf(stage, `${group}.Backend.${namespace}.c17`, namespace);
     const deployments = found.map(({ stages }) => stages.flat().find(({ kind }) => kind === "Deployment"));
     expect(deployments.map(deployment => deployment?.metadata.labels?.["change"])).toEqual(labels);
     return found;
-  });
+  };
+  await eventually(`revisions with the labels ${labels.join(", ")}`, look);
+  await stage.controller.kept();
+  return look();
+}
 
 test("C17 two revisions are kept unless the Airway says otherwise, with their module and resources", async () => {
   await stage.define("Backend", "backend-v1", { template: backendV1 });

@@ -65,6 +65,11 @@ export class Stage extends World {
     return this.delete(this.ref("v1", "Namespace", name, ""));
   }
 
+  get controller(): Atc {
+    if (this.#atc === undefined) throw new Error("the stage is not open");
+    return this.#atc;
+  }
+
   async startController(): Promise<void> {
     if (this.#options === undefined) throw new Error("the stage is not open");
     this.#atc = await startAtc(this.#options);
