@@ -90,7 +90,7 @@ export function rollRows({ bare, atc }: RollBench): Row[] {
   ];
 }
 
-async function observe(client: KubeClient, apiVersion: string, kind: string, namespace: string, name: string) {
+export async function observe(client: KubeClient, apiVersion: string, kind: string, namespace: string, name: string) {
   const type = await client.discovery.resolve(apiVersion, kind);
   if (type === undefined) throw new Error(`the API server does not serve ${kind}`);
   const observer = new Observer(see =>

@@ -4,43 +4,32 @@ import type { Atc } from "../test/e2e/support/atc.ts";
 import { eventually } from "../test/e2e/support/eventually.ts";
 import { bareRoll, writeSecret } from "./roll.ts";
 import type { Row } from "./stats.ts";
-import { createBackend, namespace, type World } from "./world.ts";
-
-const concurrency = 8;
-const patience = { timeoutMs: 600_000 };
+import { describeMemory, inParallel, memory, patience, rendered, renders, seconds } from "./work.ts";
+import { createBackend, type World } from "./world.ts";
 
 export async function measureScale(world: World, atc: Atc, count: number): Promise<Row[]> {
-  const idle = await mebibytes(atc);
+  const idle = await memory(atc);
   const names = Array.from({ length: count }, (_, index) => `scale-${index}`);
   const before = await rendered(atc);
   const initial = await seconds(async () => {
     await inParallel(names, name => createBackend(world, name, 0));
-    await eventually(
-      `${count} Backends are rendered`,
-      async () => {
-        const done = (await rendered(atc)) - before;
-        if (done < count) throw new Error(`${done} are`);
-        await quiet(atc);
-      },
-      patience,
-    );
+    await renders(atc, count, before);
   });
-  const full = await mebibytes(atc);
+  const full = await memory(atc);
   const rolled = await rollAll(world, atc, names);
   return [
-    { what: "memory of the ATC, idle", value: `${idle.toFixed(0)} MiB` },
-    { what: `memory with ${count} Backends`, value: `${full.toFixed(0)} MiB` },
-    { what: `${count} Backends created → all rendered and applied`, value: `${initial.toFixed(1)} s` },
+    { what: "memory of the ATC, idle", value: describeMemory(idle) },
+    { what: `memory with ${count} Backends`, value: describeMemory(full) },
+    { what: `${count} Backends created → all rendered, applied and kept`, value: `${initial.toFixed(1)} s` },
     ...rolled,
   ];
 }
 
 /** A write to every Secret, all at once; and the same by hand: each Secret written, each Deployment applied. */
 async function rollAll(world: World, atc: Atc, names: string[]): Promise<Row[]> {
-  const { client } = world;
-  const [first = ""] = names;
-  const model = await client.get({ apiVersion: "apps/v1", kind: "Deployment", namespace, name: first });
-  if (model === undefined) throw new Error(`there is no Deployment ${namespace}/${first}`);
+  const { client, hands } = world;
+  const { namespace } = hands;
+  const model = await hands.get(hands.deployment(names[0] ?? ""));
   const byHand = (value: string) =>
     inParallel(names, async name => {
       await writeSecret(client, namespace, `${name}-bare`, value);
@@ -86,33 +75,6 @@ export async function measureRestart(atc: Atc, startedAt: number, count: number)
   ];
 }
 
-function rendered(atc: Atc): Promise<number> {
-  return atc.metric("atc_renders_total", { result: "rendered" });
-}
-
 function patched(atc: Atc): Promise<number> {
   return atc.metric("atc_applies_total", { result: "updated" });
-}
-
-async function quiet(atc: Atc): Promise<void> {
-  const waiting = (await atc.metric("atc_queue_depth")) + (await atc.metric("atc_workers_busy"));
-  if (waiting > 0) throw new Error(`${waiting} runs are waiting`);
-}
-
-async function mebibytes(atc: Atc): Promise<number> {
-  return (await atc.metric("process_resident_memory_bytes")) / 2 ** 20;
-}
-
-async function inParallel(names: readonly string[], action: (name: string) => Promise<unknown>): Promise<void> {
-  const left = [...names];
-  const worker = async () => {
-    for (let name = left.pop(); name !== undefined; name = left.pop()) await action(name);
-  };
-  await Promise.all(Array.from({ length: concurrency }, worker));
-}
-
-async function seconds(action: () => Promise<void>): Promise<number> {
-  const start = performance.now();
-  await action();
-  return (performance.now() - start) / 1000;
 }

@@ -13,7 +13,7 @@ declare module "vitest" {
 }
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  project.provide("flights", await buildFlights(line => console.log(`[flights] ${line}`)));
+  project.provide("flights", await buildFlights(undefined, line => console.log(`[flights] ${line}`)));
   const registry = await startRegistry();
   project.provide("registry", registry.host);
   return () => registry.stop();
