@@ -69,8 +69,10 @@ describe("static, then dynamic by an override", () => {
 test("C34 in mode dynamic the status of a child drives the status of the custom resource", async () => {
   const ref = stage.custom("Available", "c34");
   const status = { type: "object", properties: { availablePods: { type: "string" } } };
+  // Yoke's own flight of this scenario takes the image from here.
+  const image = { type: "string", default: "nginx" };
   await stage.define("Available", "deploymentstatus", {
-    schema: { type: "object", properties: { spec: { type: "object" }, status } },
+    schema: { type: "object", properties: { spec: { type: "object" }, image, status } },
     spec: { mode: "dynamic", clusterAccess: true },
   });
   await stage.put(ref, {});
