@@ -11,6 +11,7 @@ import type { Reflector } from "../kube/reflector.ts";
 import { factsOf, type ObjectFacts } from "../release/facts.ts";
 import { readsWhole } from "../release/readiness.ts";
 import { type Access, forgetDependencies } from "./context.ts";
+import { Rights } from "./rights.ts";
 
 export interface AccessOptions extends Pick<TrackerOptions<ObjectFacts>, "wideFrom"> {
   /** The controller's own. */
@@ -97,6 +98,7 @@ export class AccessBook {
       changed: change => changed({ index }, change),
       ...(wideFrom === undefined ? {} : { wideFrom }),
     });
-    return { account, client, index, tracker };
+    const rights = new Rights({ own: this.#options.client, client, account });
+    return { account, client, rights, index, tracker };
   }
 }

@@ -9,7 +9,7 @@
  */
 
 import { CodedError } from "../../lib/errors.ts";
-import { namedAccount } from "../airway/account.ts";
+import { accountOf, namedAccount } from "../airway/account.ts";
 import { instanceCrd } from "../airway/crd.ts";
 import { errors } from "../airway/errors.ts";
 import { type AirwaySpec, parseAirway } from "../airway/spec.ts";
@@ -24,6 +24,7 @@ import { type FlightRecord, flightRecord, loadConverter, loadFlight } from "./ai
 import { type Context, forgetDependencies } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { airwayKey, instanceKey } from "./keys.ts";
+import { lookupNeeds } from "./needs.ts";
 import { type OwnerChange, OwnerStore } from "./ownerStore.ts";
 import type { NextLook } from "./release.ts";
 import { type Ready, statusManager, writeStatus } from "./status.ts";
@@ -62,6 +63,7 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
       await tell(context, airway, { status: "False", reason: "InProgress", message: `waiting for CRD ${name}` });
       return crd === undefined ? {} : { requeueAfterMs: servedRetryMs };
     }
+    await requireRights(context, spec);
     for (const orphan of context.index.commit(draft)) context.tracker.untrack(orphan);
     await activate(context, airway, crd, { spec, flight, converter });
     await context.webhooks?.setAirway(spec, airwayReference(name, airway.metadata.uid ?? ""));
@@ -117,6 +119,14 @@ async function patchFinalizers(context: AirwayContext, airway: KubeObject, final
     if (isKubeError(error, "KUBE_CONFLICT", "KUBE_NOT_FOUND")) return false;
     throw error;
   }
+}
+
+/** Before anything is rendered. An account without a namespace is another one for each instance, whose loop asks. */
+async function requireRights({ accesses, client }: AirwayContext, spec: AirwaySpec): Promise<void> {
+  const { serviceAccountName } = spec;
+  if (serviceAccountName !== undefined && !serviceAccountName.includes("/")) return;
+  const { rights } = accesses.of(accountOf(serviceAccountName, ""));
+  await rights.require(await lookupNeeds(client.discovery, { ...spec, matchers: spec.resourceAccessMatchers }));
 }
 
 /** What nobody would keep is not promised. */

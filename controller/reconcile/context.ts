@@ -23,6 +23,7 @@ import type { Paced } from "./hold.ts";
 import type { Keyring } from "./keyring.ts";
 import type { OwnerStore } from "./ownerStore.ts";
 import type { Pace, PaceLimits } from "./pace.ts";
+import type { Rights } from "./rights.ts";
 import type { SecretKeys } from "./secretKeys.ts";
 import type { Webhooks } from "./webhooks.ts";
 
@@ -31,6 +32,7 @@ export interface Access {
   /** Absent: the controller itself. */
   readonly account?: Account | undefined;
   readonly client: KubeClient;
+  readonly rights: Rights;
   readonly tracker: Tracker<ObjectFacts>;
   readonly index: DependencyIndex;
 }

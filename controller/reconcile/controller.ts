@@ -327,7 +327,7 @@ async function persist(log: Logger, signal: AbortSignal, attempt: () => Promise<
  */
 function longestPause(error: unknown): number {
   if (isModuleError(error)) return 60_000;
-  const untold = isKubeError(error) ? !isKubeError(error, "KUBE_INVALID") : isUnknownKind(error);
+  const untold = isKubeError(error) ? !isKubeError(error, "KUBE_INVALID") : isUntold(error);
   return untold ? 10_000 : 15 * 60_000;
 }
 
@@ -336,8 +336,16 @@ function isModuleError(error: unknown): boolean {
   return error instanceof CodedError && error.code.startsWith("MODULE_");
 }
 
-function isUnknownKind(error: unknown): boolean {
-  return error instanceof CodedError && ["RELEASE_KIND_UNKNOWN", "RELEASE_UNKNOWN_KIND"].includes(error.code);
+const untoldCodes = [
+  "RELEASE_KIND_UNKNOWN",
+  "RELEASE_UNKNOWN_KIND",
+  "RELEASE_RIGHTS_MISSING",
+  "RELEASE_ACCOUNT_MISSING",
+  "RELEASE_IMPERSONATION_REFUSED",
+];
+
+function isUntold(error: unknown): boolean {
+  return error instanceof CodedError && untoldCodes.includes(error.code);
 }
 
 function airwayHandler(context: AirwayContext): ReflectorHandler {

@@ -27,6 +27,20 @@ export const reconcileErrors = defineErrors({
     message: (_: Record<string, never>) => 'mode "static": without admission webhooks nothing would be denied',
     todo: "Give the controller SVC_NAME and SVC_NAMESPACE or WEBHOOK_URL, or choose standard or dynamic.",
   },
+  RELEASE_RIGHTS_MISSING: {
+    message: (f: { who: string; kinds: string; rules: readonly string[] }) =>
+      `${f.who} lacks rights on ${f.kinds}; these RBAC rules give them: ${f.rules.join("; ")}`,
+    todo: "Add the rules to a role that is bound to the account; the next look comes by itself within seconds.",
+  },
+  RELEASE_ACCOUNT_MISSING: {
+    message: (f: { account: string }) => `there is no ServiceAccount ${f.account}`,
+    todo: "Create it and bind it a role, or correct spec.serviceAccountName.",
+  },
+  RELEASE_IMPERSONATION_REFUSED: {
+    message: (f: { account: string; detail: string }) =>
+      `the controller may not act as ServiceAccount ${f.account}: ${f.detail}`,
+    todo: "Bind it the verbs get and impersonate on that account, and impersonate on userextras/controller.atc.yoke.cd.",
+  },
   FLIGHT_EXIT: {
     message: (f: { exitCode: number; stderr: string }) =>
       `the flight exited with ${f.exitCode}: ${f.stderr.trim() === "" ? "(it printed nothing to stderr)" : f.stderr.trim()}`,

@@ -107,7 +107,8 @@ function setUp(
     serviceAccountName: undefined,
     serving: { spec, flight, converter: undefined },
   };
-  const own = { client, tracker, index } as unknown as Access;
+  const rights = { require: async () => undefined, forget: () => undefined };
+  const own = { client, tracker, index, rights } as unknown as Access;
   const accesses = { of: () => own, settle: () => undefined, forget: (key: string) => forgetDependencies(own, key) };
   const context = {
     ...own,

@@ -10,6 +10,7 @@
 
 import type { Draft } from "../dynamic/dependencyIndex.ts";
 import { trackedKey } from "../dynamic/tracker.ts";
+import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
 import type { InventoryEntry, RevisionRecord } from "../release/record.ts";
 import { type Roll, withRoll } from "../release/roll.ts";
@@ -31,6 +32,7 @@ import {
 } from "./history.ts";
 import { calmDown, holdBack } from "./holdBack.ts";
 import { changedParts, currentInputs, finishedInputs } from "./inputs.ts";
+import { lookupNeeds, outputNeeds } from "./needs.ts";
 import { isSame, type Owner } from "./owner.ts";
 import type { ReleaseSpec } from "./releaseSpec.ts";
 import { FlightExit, type Rendered, redacted, releaseObjects, render } from "./render.ts";
@@ -78,6 +80,7 @@ export async function reconcileRelease(context: Context, owner: Owner): Promise<
     return await look({ context, owner, state, spec, input, draft }, object);
   } catch (error) {
     countRender(context, owner, "failed");
+    if (isKubeError(error, "KUBE_FORBIDDEN")) owner.access.rights.forget();
     const stated = error instanceof FlightExit ? error.stated : undefined;
     await tellFailure(context, owner, object, state, { error, reason: "Error", action: "Render", stated });
     throw error;
@@ -167,6 +170,7 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   // Known from here on: nothing of this kind may fail between apply and record.
   const secret = await context.keyring.key();
   const rendered = await renderOrRecall(run, object);
+  await access.rights.require(await outputNeeds(access.client.discovery, rendered.stages));
   const renderedAt = new Date(context.now()).toISOString();
   const result = await applyRelease(
     { ...access, metrics: context.metrics },
@@ -231,6 +235,7 @@ async function renderOrRecall(run: Run, object: KubeObject): Promise<Rendered> {
       redact: text => text,
     };
   }
+  await access.rights.require(await lookupNeeds(access.client.discovery, spec));
   await checkPin(context, { object, name, state }, spec);
   const rendered = await render({ ...access, sandbox: context.sandbox }, input, { ...access, draft });
   context.metrics.renderSeconds.observe({ airway: owner.airway }, rendered.milliseconds / 1000);

@@ -1,10 +1,13 @@
 /** Flights with the rights of a ServiceAccount, on a real API server with RBAC; the controller has few of its own. */
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { controllerMark } from "../../controller/airway/account.ts";
+import { createClient } from "../../controller/kube/client.ts";
+import { loadConfig } from "../../controller/kube/config.ts";
 import type { KubeObject } from "../../controller/kube/object.ts";
 import { freePort } from "../../local/ports.ts";
 import { type Atc, type AtcOptions, startAtc } from "./support/atc.ts";
-import { backend, echo } from "./support/flights.ts";
+import { eventually } from "./support/eventually.ts";
+import { backend, echo, hashOf } from "./support/flights.ts";
 import { serviceAccount } from "./support/identity.ts";
 import { hashOn, World } from "./support/world.ts";
 
@@ -36,7 +39,7 @@ const controllerRules = [
   {
     apiGroups: [""],
     resources: ["serviceaccounts"],
-    resourceNames: ["worker", "rich", "poor"],
+    resourceNames: ["worker", "rich", "poor", "nobody"],
     verbs: ["get", "impersonate"],
   },
   {
@@ -57,6 +60,9 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  // What a release made goes with the rights of its account.
+  const all = { apiGroups: ["*"], resources: ["*"], verbs: ["*"] };
+  for (const name of ["worker", "rich", "poor"]) await grant(name, all);
   await world.close().finally(() => atc.kill("SIGTERM"));
 });
 
@@ -73,13 +79,21 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-/** Gives an account of this file's namespace these rights there, and no others by this call. */
-async function grant(name: string, ...rules: readonly Rule[]): Promise<void> {
-  const metadata = { name, namespace };
+/** Gives an account these rights in its namespace, and takes away those of the call before. */
+async function grantIn(home: string, name: string, ...rules: readonly Rule[]): Promise<void> {
+  const metadata = { name, namespace: home };
   await world.apply({ apiVersion: rbac, kind: "Role", metadata, rules });
   const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name };
-  const subjects = [{ kind: "ServiceAccount", name, namespace }];
+  const subjects = [{ kind: "ServiceAccount", name, namespace: home }];
   await world.apply({ apiVersion: rbac, kind: "RoleBinding", metadata, roleRef, subjects });
+}
+
+const grant = (name: string, ...rules: readonly Rule[]) => grantIn(namespace, name, ...rules);
+
+/** A kubeconfig as a pod of the account has it. */
+async function tokenOf(name: string): Promise<string> {
+  // A ClusterRole without rules besides.
+  return (await serviceAccount(inject("kubeconfig"), { name, namespace, rules: [] })).kubeconfig;
 }
 
 const onConfigMaps = { apiGroups: [""], resources: ["configmaps"], verbs: [...read, ...write] };
@@ -89,6 +103,8 @@ const onSecret = (name: string) => ({ apiGroups: [""], resources: ["secrets"], r
 function configMap(name: string, data: Record<string, string> = {}): KubeObject {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data };
 }
+
+const base64 = (text: string) => Buffer.from(text).toString("base64");
 
 const saying = (words: string) => (condition: { readonly status: string; readonly message: string }) =>
   condition.status === "False" && condition.message.includes(words);
@@ -122,5 +138,107 @@ describe("a flight with an account", () => {
     await grant("poor", onDeployments, onSecret("shared"));
     await world.ready(world.instanceRef("Poor", "poor"));
     expect(hashOn(await world.get(world.deployment("poor")))).toBe(before);
+  });
+
+  it("loses nothing when its Airway names another account", async () => {
+    await grant("rich", onDeployments, onSecret("moving"));
+    await grant("worker", onConfigMaps, onDeployments, onSecret("moving"));
+    await world.secret("moving", "one");
+    const kind = "Moving";
+    const name = await world.airway({ kind, flight: backend, spec: { serviceAccountName: "rich" } });
+    await world.instance(kind, "moving", { secret: "moving" });
+    await world.merge(world.airwayRef(name), { spec: { serviceAccountName: "worker" } });
+    await world.secret("moving", "two");
+    await eventually("the second value is rolled", async () => {
+      expect(hashOn(await world.get(world.deployment("moving")))).toBe(hashOf({ hello: base64("two") }));
+    });
+    // Nothing depends on the former account any more.
+    await grant("rich", onDeployments);
+    await atc.idle();
+    await world.secret("moving", "three");
+    await eventually("the third value is rolled", async () => {
+      expect(hashOn(await world.get(world.deployment("moving")))).toBe(hashOf({ hello: base64("three") }));
+    });
+  });
+
+  it("in static mode may write what pods of that account may not", async () => {
+    await grant("worker", onConfigMaps);
+    await world.airway({ kind: "Fixed", flight: echo, spec: { serviceAccountName: "worker", mode: "static" } });
+    await world.instance("Fixed", "fixed", { stages: [[configMap("fixed", { a: "1" })]] });
+    const pod = createClient(loadConfig({ kubeconfig: await tokenOf("worker") }));
+    try {
+      const change = pod.patch(world.configMap("fixed"), { data: { a: "9" } }, { type: "merge", fieldManager: "pod" });
+      await expect(change).rejects.toThrow("cannot modify flight sub-resources");
+    } finally {
+      await pod.transport.close();
+    }
+    await world.instance("Fixed", "fixed", { stages: [[configMap("fixed", { a: "2" })]] });
+    expect((await world.get(world.configMap("fixed")))["data"]).toEqual({ a: "2" });
+  });
+
+  it("does not hold up the end of the namespace that its account goes with", async () => {
+    const home = `${namespace}-ending`;
+    await world.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: home } });
+    await account("worker", home);
+    await grantIn(home, "worker", onConfigMaps);
+    await world.airway({ kind: "Ending", flight: echo, spec: { serviceAccountName: "worker" } });
+    const metadata = { name: "ending", namespace: home };
+    const spec = { stages: [[{ ...configMap("ending"), metadata: { name: "ending", finalizers: ["e2e/hold"] } }]] };
+    await world.apply({ apiVersion: `${group}/v1`, kind: "Ending", metadata, spec });
+    const ref = world.ref(`${group}/v1`, "Ending", "ending", home);
+    await world.ready(ref);
+    // The worst order: no rights are left when the instance ends.
+    await world.delete(world.ref(rbac, "RoleBinding", "worker", home));
+    await world.delete(ref);
+    await world.condition(ref, saying("forbidden"));
+    await world.delete(world.ref("v1", "Namespace", home, ""));
+    await world.gone(ref);
+    await world.merge(world.ref("v1", "ConfigMap", "ending", home), { metadata: { finalizers: null } });
+    await world.gone(world.ref("v1", "Namespace", home, ""));
+  });
+});
+
+describe("missing rights", () => {
+  it("are told of the Airway before anything is rendered, and heal when they are granted", async () => {
+    await grant("poor");
+    const matcher = `${namespace}/Secret:named`;
+    const spec = { serviceAccountName: `${namespace}/poor`, resourceAccessMatchers: [matcher] };
+    const name = await world.applyAirway({ kind: "Asking", flight: backend, spec });
+    const airway = await world.condition(world.airwayRef(name), saying("RELEASE_RIGHTS_MISSING"));
+    expect(JSON.stringify(airway["status"])).toContain(String.raw`\"resourceNames\":[\"named\"]`);
+    await grant("poor", onSecret("named"));
+    await world.ready(world.airwayRef(name));
+  });
+
+  it.each([
+    ["nobody", "RELEASE_ACCOUNT_MISSING"],
+    ["default", "RELEASE_IMPERSONATION_REFUSED"],
+  ])("to act as account %s are told: %s", async (who, code) => {
+    const spec = { serviceAccountName: `${namespace}/${who}` };
+    const name = await world.applyAirway({ kind: `Of${who}`, flight: echo, spec });
+    await world.condition(world.airwayRef(name), saying(code));
+  });
+
+  it("are told together before the first apply, and heal when they are granted", async () => {
+    await grant("worker", onConfigMaps);
+    const spec = { serviceAccountName: "worker", skipAdmissionWebhook: true };
+    await world.airway({ kind: "Wanting", flight: echo, spec });
+    const job = { apiVersion: "v1", kind: "Service", metadata: { name: "wanting" }, spec: { ports: [{ port: 80 }] } };
+    const role = { apiVersion: rbac, kind: "Role", metadata: { name: "wanting" }, rules: [] };
+    await world.applyInstance("Wanting", "wanting", { stages: [[configMap("wanting"), job, role]] });
+    const ref = world.instanceRef("Wanting", "wanting");
+    const told = await world.condition(ref, saying("RELEASE_RIGHTS_MISSING"));
+    const words = JSON.stringify(told["status"]);
+    expect(words).toContain("lacks rights on Service, Role.rbac.authorization.k8s.io");
+    expect(words).not.toContain("configmaps");
+    expect(await world.client.get(world.configMap("wanting"))).toBeUndefined();
+    const all = [...read, ...write];
+    await grant(
+      "worker",
+      onConfigMaps,
+      { apiGroups: [""], resources: ["services"], resourceNames: ["wanting"], verbs: all },
+      { apiGroups: ["rbac.authorization.k8s.io"], resources: ["roles"], resourceNames: ["wanting"], verbs: all },
+    );
+    await world.ready(ref);
   });
 });
