@@ -31,6 +31,13 @@ function awaited(run: ProgramRun, name: string, type = ""): Set<string> {
   return seen;
 }
 
+/** As `awaited`, with types, and only what an option or an input names. */
+const awaitedResources = (run: ProgramRun, name: string, type: string): string[] =>
+  run.resources
+    .filter(one => one.name === name && one.type === type)
+    .flatMap(({ urns }) => urns)
+    .map(urn => `${urn.split("::").at(-1)}: ${urn.split("::").at(-2)?.split("$").at(-1)}`);
+
 const find = (run: ProgramRun, type: string): Registered => {
   const found = run.resources.find(resource => resource.type === type);
   if (!found) throw new Error(`no ${type} among ${run.resources.map(resource => resource.type).join(", ")}`);
@@ -39,6 +46,11 @@ const find = (run: ProgramRun, type: string): Registered => {
 
 const releaseOf = (run: ProgramRun, name: string): Registered =>
   find({ ...run, resources: run.resources.filter(one => one.name === name) }, "kubernetes:helm.sh/v3:Release");
+
+type Env = { name: string; value?: string; valueFrom?: unknown };
+type Port = { name: string; port: number; targetPort: string };
+type Container = { env: Env[]; ports: { name: string; containerPort: number }[] };
+type DeploymentSpec = { template: { spec: { containers: Container[] } } };
 
 describe.each([onLocal, onKind])("the program on $substrate", config => {
   const { substrate } = config;
@@ -108,6 +120,45 @@ describe.each([onLocal, onKind])("the program on $substrate", config => {
     // Command to tell so, as the engine could then not delete the old objects.
     const { clusterIdentifier } = find(run, "pulumi:providers:kubernetes").inputs;
     expect(cluster.inputs["triggers"]).toEqual([clusterIdentifier]);
+  });
+
+  it("grants no wildcard, Secrets only where flights render, and of its own only those it names", () => {
+    const rulesOf = (kind: string) =>
+      run.resources
+        .filter(({ type }) => type === `kubernetes:rbac.authorization.k8s.io/v1:${kind}`)
+        .map(({ inputs }) => inputs as { metadata: { namespace?: string }; rules: Rule[] });
+    expect(JSON.stringify([rulesOf("ClusterRole"), rulesOf("Role")])).not.toContain("*");
+    const withSecrets = (roles: ReturnType<typeof rulesOf>) =>
+      roles.flatMap(({ metadata, rules }) =>
+        rules
+          .filter(({ resources }) => resources.includes("secrets"))
+          .map(({ verbs, resourceNames }) => ({ namespace: metadata.namespace, verbs, names: resourceNames })),
+      );
+    expect(withSecrets(rulesOf("ClusterRole"))).toEqual([]);
+    const readable = withSecrets(rulesOf("Role")).filter(({ verbs }) => verbs.some(verb => verb !== "create"));
+    expect(Object.fromEntries(readable.map(({ namespace = "", names = [] }) => [namespace, names]))).toEqual({
+      atc: ["atc-tls", "atc-keys"],
+      default: [],
+    });
+    const changing = rulesOf("ClusterRole")
+      .flatMap(({ rules }) => rules)
+      .filter(({ verbs }) => verbs.includes("delete"));
+    expect(changing.map(({ resources, resourceNames }) => [resources, resourceNames])).toEqual([
+      [
+        ["customresourcedefinitions"],
+        ["airways.yoke.cd", "flights.yoke.cd", "clusterflights.yoke.cd", "backends.examples.com"],
+      ],
+      [["validatingwebhookconfigurations"], ["atc-airway", "atc-flight", "atc-resources", "backends.examples.com"]],
+    ]);
+  });
+
+  it("starts the controller with all its rights, and takes them away after it", () => {
+    const [name, type] =
+      substrate === "local" ? ["controller", "command:local:Command"] : ["atc", "kubernetes:apps/v1:Deployment"];
+    for (const binding of ["atc", "atc-flights", "atc-default"])
+      expect(awaitedResources(run, name, type)).toContain(
+        `${binding}: kubernetes:rbac.authorization.k8s.io/v1:${binding === "atc" ? "ClusterRoleBinding" : "RoleBinding"}`,
+      );
   });
 
   it("names the flight by its content, and tells the controller its checksum", () => {
@@ -202,22 +253,35 @@ describe("on kind", () => {
       expect(awaited(loading, pods, "kubernetes:")).toContain("images-in-kind");
   });
 
-  it("grants no wildcard, and Secrets in the Backend's namespace alone", () => {
-    const rulesOf = (kind: string) =>
-      run.resources
-        .filter(({ type }) => type === `kubernetes:rbac.authorization.k8s.io/v1:${kind}`)
-        .map(({ inputs }) => inputs as { metadata: { namespace?: string }; rules: Rule[] });
-    expect(JSON.stringify([rulesOf("ClusterRole"), rulesOf("Role")])).not.toContain("*");
-    const withSecrets = (roles: ReturnType<typeof rulesOf>) =>
-      roles.filter(({ rules }) => rules.some(({ resources }) => resources.includes("secrets")));
-    expect(withSecrets(rulesOf("ClusterRole"))).toEqual([]);
-    expect(withSecrets(rulesOf("Role")).map(({ metadata }) => metadata.namespace)).toEqual(["default"]);
-    const changing = rulesOf("ClusterRole")
-      .flatMap(({ rules }) => rules)
-      .filter(({ resources, verbs }) => resources.includes("customresourcedefinitions") && verbs.includes("delete"));
-    expect(changing.map(({ resourceNames }) => resourceNames)).toEqual([
-      ["airways.yoke.cd", "flights.yoke.cd", "clusterflights.yoke.cd", "backends.examples.com"],
-    ]);
+  it("runs two replicas, of which one is there at any time, and the Service before them", () => {
+    const deployment = find(run, "kubernetes:apps/v1:Deployment");
+    expect(deployment.dependencies).toContain("atc");
+    expect(deployment.inputs["spec"]).toMatchObject({
+      replicas: 2,
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0 } },
+    });
+    expect(find(run, "kubernetes:policy/v1:PodDisruptionBudget").inputs["spec"]).toMatchObject({ maxUnavailable: 1 });
+    // Pulumi would wait for its pods, which come later.
+    expect(find(run, "kubernetes:core/v1:Service").inputs).toMatchObject({
+      metadata: { annotations: { "pulumi.com/skipAwait": "true" } },
+    });
+  });
+
+  it("leads the API server to the webhooks, and tells each replica who it is", () => {
+    const { spec } = find(run, "kubernetes:apps/v1:Deployment").inputs as { spec: DeploymentSpec };
+    const [container] = spec.template.spec.containers;
+    const env = Object.fromEntries(
+      container?.env.map(({ name, value, valueFrom }) => [name, value ?? valueFrom]) ?? [],
+    );
+    expect(env).toMatchObject({
+      SVC_NAME: "atc",
+      SVC_NAMESPACE: { fieldRef: { fieldPath: "metadata.namespace" } },
+      LEADER_ID: { fieldRef: { fieldPath: "metadata.name" } },
+    });
+    const { ports } = find(run, "kubernetes:core/v1:Service").inputs["spec"] as { ports: Port[] };
+    const target = ports.find(({ port }) => port === 443)?.targetPort;
+    const served = container?.ports.find(({ name }) => name === target)?.containerPort;
+    expect(String(served)).toBe(env["PORT"]);
   });
 });
 

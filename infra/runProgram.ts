@@ -14,6 +14,8 @@ export interface Registered {
   readonly inputs: Record<string, unknown>;
   /** Names of the resources that it depends on, by an option or by an input. */
   readonly dependencies: readonly string[];
+  /** The same as URNs. */
+  readonly urns: readonly string[];
   /** Name of the resource whose end is its end. */
   readonly deletedWith: string;
   readonly provider: string;
@@ -130,6 +132,7 @@ const registered = (request: Request): Registered => ({
   name: request.getName(),
   inputs: request.getObject().toJavaScript(),
   dependencies: request.getDependenciesList().map(nameOf),
+  urns: request.getDependenciesList(),
   deletedWith: nameOf(request.getDeletedwith()),
   provider: request.getProvider(),
   deleteBeforeReplace: request.getDeletebeforereplace(),

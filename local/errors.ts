@@ -44,6 +44,11 @@ export const localErrors = defineErrors({
       `the service ${f.name} did not become ready: ${f.problem}; the end of ${f.logFile}:\n${f.log}`,
     todo: "Read the log file, remove the cause, and run the command again.",
   },
+  LOCAL_LOGIN_FAILED: {
+    message: (f: { account: string; problem: string }) =>
+      `the cluster gives no token for the ServiceAccount ${f.account}: ${f.problem}`,
+    todo: "Run the command again; `npm run pulumi -- refresh --yes` first, if somebody has removed the account.",
+  },
   LOCAL_SUPERVISOR_UNREACHABLE: {
     message: (f: { stateDir: string; problem: string; log: string }) =>
       `the supervisor of ${f.stateDir} does not answer: ${f.problem}${f.log === "" ? "" : `\n${f.log}`}`,

@@ -2,10 +2,11 @@ import { describe, expect, it } from "vitest";
 import { controllerService, externalSecretsService, vaultService } from "./services.ts";
 import { makeConcrete, parseServiceSpec } from "./supervisor/spec.ts";
 
+const account = { namespace: "atc", name: "atc" };
 const all = [
   vaultService({ port: 8200, rootToken: "s3cret" }),
   externalSecretsService(),
-  controllerService({ port: "auto", digest: "abc" }),
+  controllerService({ account, digest: "abc" }),
 ];
 
 describe.each(all.map(declaration => ({ name: declaration.name, declaration })))("$name", ({ declaration }) => {
@@ -20,7 +21,7 @@ describe.each(all.map(declaration => ({ name: declaration.name, declaration })))
   it("listens on loopback addresses only, with every port filled in", () => {
     const text = JSON.stringify(concrete);
     expect(text).not.toContain("{port");
-    const listens = concrete.args.filter(arg => /:\d+$/.test(arg));
+    const listens = [...concrete.args, ...Object.values(concrete.env)].filter(value => /:\d+$/.test(value));
     expect(listens.length).toBeGreaterThan(0);
     for (const listen of listens) expect(listen).toMatch(/127\.0\.0\.1:\d+$/);
   });
@@ -35,10 +36,21 @@ describe("vault", () => {
 });
 
 describe("controller", () => {
+  const concrete = (digest: string) =>
+    makeConcrete(parseServiceSpec(controllerService({ account, digest })), {
+      stateDir: "/s",
+      ports: { http: 1, webhooks: 2 },
+    });
+
   it("is another one when its code changes", () => {
-    const hash = (digest: string) =>
-      makeConcrete(parseServiceSpec(controllerService({ port: 1, digest })), { stateDir: "/s", ports: { http: 1 } })
-        .hash;
-    expect(hash("a")).not.toBe(hash("b"));
+    expect(concrete("a").hash).not.toBe(concrete("b").hash);
+  });
+
+  it("logs in as its own account, and is called where it listens", () => {
+    expect(concrete("a").env).toMatchObject({
+      KUBE: "/s/logins/atc.atc.yaml",
+      PORT: "2",
+      WEBHOOK_URL: "https://127.0.0.1:2",
+    });
   });
 });

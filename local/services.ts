@@ -2,7 +2,7 @@
  * The services of the embedded substrate, as declarations for `node local/cli.ts service up`. Pure: they name no path
  * and no address of this machine, so they may stand in a Pulumi state.
  */
-import type { ServiceDeclaration } from "./supervisor/spec.ts";
+import type { Account, ServiceDeclaration } from "./supervisor/spec.ts";
 
 /** A port number that the user has chosen, or any free one that is then kept. */
 export type PortChoice = number | "auto";
@@ -47,21 +47,31 @@ export function externalSecretsService(): ServiceDeclaration {
 }
 
 export interface ControllerOptions {
-  /** Where it serves /healthz, /readyz and /metrics. */
-  readonly port: PortChoice;
-  /** A hash of the controller's code: a new one restarts it. */
+  /** The ServiceAccount that it works as. */
+  readonly account: Account;
+  /** A hash of the controller's code and of its account: a new one restarts it. */
   readonly digest: string;
-  readonly env?: Readonly<Record<string, string>>;
 }
 
-/** The Air Traffic Controller, run from its sources. */
-export function controllerService({ port, digest, env = {} }: ControllerOptions): ServiceDeclaration {
+/**
+ * The Air Traffic Controller, run from its sources. It is the only replica: the supervisor starts it again at once, and
+ * standing by for itself would only take time. The API server calls its webhooks on loopback.
+ */
+export function controllerService({ account, digest }: ControllerOptions): ServiceDeclaration {
   return {
     name: "controller",
     command: "node",
-    args: ["controller/main.ts", "--metrics-address", "127.0.0.1:{port:http}"],
-    env: { ...env, KUBECONFIG: "{state}/kubeconfig.yaml" },
-    ports: { http: port },
+    args: ["controller/main.ts"],
+    env: {
+      KUBE: "{login}",
+      METRICS_ADDRESS: "127.0.0.1:{port:http}",
+      PORT: "{port:webhooks}",
+      WEBHOOK_URL: "https://127.0.0.1:{port:webhooks}",
+      SVC_NAMESPACE: account.namespace,
+      CACHE_FS: "{state}/modules",
+    },
+    account,
+    ports: { http: "auto", webhooks: "auto" },
     ready: { url: "http://127.0.0.1:{port:http}/readyz" },
     digest,
     stopSeconds: 20,

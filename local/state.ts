@@ -4,6 +4,7 @@
  *     cluster.json          what `cluster up` recorded          services/NAME.json   what the supervisor recorded
  *     kubeconfig.yaml       self-contained, mode 0600           logs/NAME.log        a service's output, bounded
  *     kwok/                 kwokctl's working directory         supervisor.*         socket, log and lock of the supervisor
+ *     logins/               kubeconfigs and tokens of services, mode 0600
  */
 import {
   chmodSync,
@@ -41,6 +42,10 @@ export const statePaths = {
   services: (stateDir: string) => join(stateDir, "services"),
   service: (stateDir: string, name: string) => join(stateDir, "services", `${name}.json`),
   log: (stateDir: string, name: string) => join(stateDir, "logs", `${name}.log`),
+  login: (stateDir: string, account: { namespace: string; name: string }) =>
+    join(stateDir, "logins", `${account.namespace}.${account.name}.yaml`),
+  loginToken: (stateDir: string, account: { namespace: string; name: string }) =>
+    join(stateDir, "logins", `${account.namespace}.${account.name}.token`),
   supervisorLog: (stateDir: string) => join(stateDir, "supervisor.log"),
 } as const;
 

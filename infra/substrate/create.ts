@@ -10,7 +10,7 @@ export function createSubstrate(settings: Settings, wanted: Wanted): Substrate {
     case "kind":
       return kindSubstrate(settings, wanted);
     case "local":
-      return localSubstrate(settings);
+      return localSubstrate(settings, wanted);
     case "existing":
       return existingSubstrate(settings, wanted);
   }

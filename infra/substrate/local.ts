@@ -11,12 +11,13 @@ import type { Probe } from "../../local/probe.ts";
 import { controllerService, externalSecretsService, vaultService } from "../../local/services.ts";
 import type { ServiceDeclaration, ServiceFacts } from "../../local/supervisor/spec.ts";
 import type { Settings } from "../config.ts";
+import { controllerAccount } from "../controllerAccount.ts";
 import { ExternalSecretsCrds } from "../externalSecretsCrds.ts";
 import { root } from "../paths.ts";
 import { sourceHash } from "../sources.ts";
-import { type Cluster, inCluster, ownCluster, type Substrate } from "./substrate.ts";
+import { type Cluster, inCluster, ownCluster, type Substrate, type Wanted } from "./substrate.ts";
 
-export function localSubstrate(settings: Settings): Substrate {
+export function localSubstrate(settings: Settings, wanted: Wanted): Substrate {
   const state = `.state/${settings.stack}`;
   const probe = probeOf(state);
   const cluster = embeddedCluster(settings, state, probe);
@@ -34,12 +35,18 @@ export function localSubstrate(settings: Settings): Substrate {
     login.apply(digest => ({ ...externalSecretsService(), digest })),
     [crds],
   );
+  const namespace = new kubernetes.core.v1.Namespace("atc", { metadata: { name: "atc" } }, inCluster(cluster));
+  const account = controllerAccount("atc", { ...wanted, namespace: namespace.metadata.name }, inCluster(cluster));
   const controller = services.up(
     "controller",
-    login.apply(digest => controllerService({ port: "auto", digest: sourceHash(controllerSources, digest) })),
-    [cluster.lifetime],
+    pulumi.all([login, account.uid]).apply(identity =>
+      controllerService({
+        account: { namespace: "atc", name: "atc" },
+        digest: sourceHash(controllerSources, identity.join()),
+      }),
+    ),
+    [cluster.lifetime, ...account.rights],
   );
-  const namespace = new kubernetes.core.v1.Namespace("atc", { metadata: { name: "atc" } }, inCluster(cluster));
 
   return {
     cluster,

@@ -35,3 +35,28 @@ users:
       client-key-data: ${base64(credentials.key)}
 `;
 }
+
+/** For a service that logs in as a ServiceAccount. The token is in a file beside this one, as it is renewed. */
+export function tokenKubeconfig(of: {
+  account: { namespace: string; name: string };
+  server: string;
+  ca: string;
+}): string {
+  const { account, server, ca } = of;
+  const user = `${account.namespace}.${account.name}`;
+  return `apiVersion: v1
+kind: Config
+current-context: ${user}
+contexts:
+  - name: ${user}
+    context: { cluster: local, user: ${user}, namespace: ${account.namespace} }
+clusters:
+  - name: local
+    cluster:
+      server: ${server}
+      certificate-authority-data: ${Buffer.from(ca).toString("base64")}
+users:
+  - name: ${user}
+    user: { tokenFile: ${user}.token }
+`;
+}

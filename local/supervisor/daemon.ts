@@ -17,6 +17,7 @@ import { stillHeld } from "../lock.ts";
 import { freePort, listenError, requireFreePort } from "../ports.ts";
 import { removeFile, statePaths } from "../state.ts";
 import { boundLog } from "./log.ts";
+import { isLoginDue, writeLogin } from "./login.ts";
 import { readRecord, recordedServices } from "./record.ts";
 import { Serial } from "./serial.ts";
 import { SupervisedService } from "./service.ts";
@@ -32,6 +33,8 @@ export interface UpRequest {
 }
 
 const tickMs = 1_000;
+/** Longer than an attempt takes. */
+const renewalPauseMs = 10_000;
 /** How long a supervisor without services waits for its first. */
 const idleMs = 10_000;
 
@@ -46,6 +49,7 @@ export class Supervisor {
   readonly #version = supervisorVersion();
   readonly #services = new Map<string, Entry>();
   readonly #choosingPorts = new Serial();
+  #nextRenewal = 0;
   #requests = 0;
   #idleSince = Date.now();
   #end: () => void = () => {};
@@ -101,8 +105,21 @@ export class Supervisor {
     }
     boundLog(statePaths.supervisorLog(this.#stateDir));
     for (const { service } of this.#services.values()) service.tick();
+    this.#renewLogins();
     if (this.#busy) this.#idleSince = Date.now();
     else if (Date.now() - this.#idleSince >= idleMs) this.#end();
+  }
+
+  /** One attempt at a time; a cluster that is down is asked again after a while. */
+  #renewLogins(): void {
+    const now = Date.now();
+    if (now < this.#nextRenewal) return;
+    this.#nextRenewal = now + renewalPauseMs;
+    for (const { service } of this.#services.values()) {
+      const account = service.running ? service.record?.service.account : undefined;
+      if (account === undefined || !isLoginDue(this.#stateDir, account, now)) continue;
+      void writeLogin(this.#stateDir, account).catch((error: Error) => this.#log(error.message));
+    }
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -139,7 +156,10 @@ export class Supervisor {
     const { service, serial } = this.#entry(name);
     return serial.run(async () => {
       const ports = await this.#choosingPorts.run(() => this.#choosePorts(spec, service));
-      return service.up(makeConcrete({ ...spec, command }, { stateDir: this.#stateDir, ports }), generation);
+      const concrete = makeConcrete({ ...spec, command }, { stateDir: this.#stateDir, ports });
+      // Always a new one: the token may be of another cluster, or of an account that was made anew.
+      if (concrete.account !== undefined) await writeLogin(this.#stateDir, concrete.account);
+      return service.up(concrete, generation);
     });
   }
 

@@ -46,6 +46,13 @@ describe("makeConcrete", () => {
     expect(() => concrete({ args: ["{port:grpc}"] })).toThrow(/\{port:grpc\}/);
   });
 
+  it("fills in the account's login, and refuses one without an account", () => {
+    const account = { namespace: "a", name: "b" };
+    const env = { KUBE: "{login}" };
+    expect(concrete({ account, env }).env).toEqual({ KUBE: "/state/logins/a.b.yaml" });
+    expect(() => concrete({ env })).toThrow(/\{login\}/);
+  });
+
   it("has another hash exactly when a running process would be outdated", () => {
     const { hash } = concrete();
     expect(concrete({ args: ["other.js"] }).hash).not.toBe(hash);

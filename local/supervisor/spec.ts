@@ -2,12 +2,15 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { localErrors } from "../errors.ts";
+import { statePaths } from "../state.ts";
 
+const dnsLabel = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "a DNS label");
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, "lower-case letters, digits and dashes");
 
 /**
- * A service as declared. In `args`, in the values of `env` and in `ready.url`, `{state}` stands for the state folder and
- * `{port:NAME}` for the number of a port, so that a declaration holds nothing of this machine.
+ * A service as declared. In `args`, in the values of `env` and in `ready.url`, `{state}` stands for the state folder,
+ * `{login}` for the kubeconfig of `account` and `{port:NAME}` for the number of a port, so that a declaration holds
+ * nothing of this machine.
  */
 export const serviceSpecSchema = z.strictObject({
   name,
@@ -15,6 +18,8 @@ export const serviceSpecSchema = z.strictObject({
   command: z.string().min(1),
   args: z.array(z.string()),
   env: z.record(z.string(), z.string()),
+  /** The ServiceAccount as which the service logs in to the cluster; it must be there. */
+  account: z.strictObject({ namespace: dnsLabel, name: dnsLabel }).optional(),
   /** Ports on 127.0.0.1: a number that the user has fixed, or "auto" for a free one that is then kept. */
   ports: z.record(name, z.union([z.literal("auto"), z.int().min(1).max(65_535)])),
   ready: z.strictObject({
@@ -31,6 +36,7 @@ export const serviceSpecSchema = z.strictObject({
 });
 
 export type ServiceSpec = z.infer<typeof serviceSpecSchema>;
+export type Account = NonNullable<ServiceSpec["account"]>;
 export type ServiceDeclaration = z.input<typeof serviceSpecSchema>;
 
 /** @throws LOCAL_SPEC_INVALID, naming each field */
@@ -49,6 +55,7 @@ export interface ConcreteService {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  readonly account?: Account | undefined;
   readonly ports: Ports;
   readonly ready: ServiceSpec["ready"];
   readonly stopSeconds: number;
@@ -56,17 +63,24 @@ export interface ConcreteService {
   readonly hash: string;
 }
 
-/** @throws LOCAL_SPEC_INVALID for a placeholder of an unknown port */
+/** @throws LOCAL_SPEC_INVALID for a placeholder of an unknown port, or of a login without an account */
 export function makeConcrete(
   spec: ServiceSpec,
   { stateDir, ports }: { stateDir: string; ports: Ports },
 ): ConcreteService {
+  const login = () => {
+    if (spec.account !== undefined) return statePaths.login(stateDir, spec.account);
+    throw localErrors.LOCAL_SPEC_INVALID({ problems: "{login} is the kubeconfig of an account, and there is none" });
+  };
   const fill = (text: string) =>
-    text.replaceAll("{state}", stateDir).replaceAll(/\{port:([a-z0-9-]+)\}/g, (_, port: string) => {
-      const number = ports[port];
-      if (number === undefined) throw localErrors.LOCAL_SPEC_INVALID({ problems: `{port:${port}} is not in ports` });
-      return String(number);
-    });
+    text
+      .replaceAll("{state}", stateDir)
+      .replaceAll("{login}", login)
+      .replaceAll(/\{port:([a-z0-9-]+)\}/g, (_, port: string) => {
+        const number = ports[port];
+        if (number === undefined) throw localErrors.LOCAL_SPEC_INVALID({ problems: `{port:${port}} is not in ports` });
+        return String(number);
+      });
   const args = spec.args.map(fill);
   const env = Object.fromEntries(Object.entries(spec.env).map(([key, value]) => [key, fill(value)]));
   const hash = createHash("sha256")
@@ -77,6 +91,7 @@ export function makeConcrete(
     command: spec.command,
     args,
     env,
+    account: spec.account,
     ports,
     ready: { ...spec.ready, url: fill(spec.ready.url) },
     stopSeconds: spec.stopSeconds,

@@ -4,8 +4,10 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import type { KubeObject } from "../../controller/kube/object.ts";
 import { findProcesses, portOwner } from "../../local/processes.ts";
+import { clientOf } from "../../scripts/cluster.ts";
 import { eventually } from "./support/eventually.ts";
 import { TemporaryStack } from "./support/stack.ts";
 
@@ -39,6 +41,26 @@ describe("the main job", () => {
 
   it("changes nothing when it is started again", async () => {
     expect(await stack.succeed("start")).toContain("Nothing had to change.");
+  });
+
+  it("has a controller with an account of its own, whose webhooks refuse what cannot work", async () => {
+    const status = await stack.succeed("status");
+    expect(status).toMatch(/leader +ok/);
+    expect(status).toMatch(/webhooks +ok/);
+    const client = clientOf(join(stack.state, "kubeconfig.yaml"));
+    onTestFinished(() => client.transport.close());
+    const bad: KubeObject = {
+      apiVersion: "examples.com/v1",
+      kind: "Backend",
+      metadata: { name: "bad", namespace: "default" },
+      spec: { image: " leading-space" },
+    };
+    await expect(client.create(bad, { fieldManager: "e2e" })).rejects.toThrow(
+      /webhook "backends\.examples\.com" denied.*whitespace/s,
+    );
+    const log = readFileSync(join(stack.state, "logs/controller.log"), "utf8");
+    expect(log).toContain("system:serviceaccount:atc:atc");
+    expect(log).not.toContain("forbidden");
   });
 
   it("rolls the Deployment when the secret changes, and shows the whole chain", async () => {
