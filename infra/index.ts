@@ -8,7 +8,7 @@ import { fromRoot } from "./paths.ts";
 import { VaultSecret } from "./secret.ts";
 import { SecretStore } from "./secretStore.ts";
 import { createSubstrate } from "./substrate/create.ts";
-import { inCluster } from "./substrate/substrate.ts";
+import { atLeaving, inCluster } from "./substrate/substrate.ts";
 
 const namespace = "default";
 const settings = await explain(readSettings);
@@ -42,6 +42,8 @@ const nginx = new Backend(
   { namespace, spec: { image, replicas, refreshInterval } },
   inCluster(cluster, [airway, store, secret, substrate.controller.ready, externalSecrets]),
 );
+
+atLeaving("atc-objects", `before ${served.plural}.${served.group}`, cluster, [nginx, airway]);
 
 export const kubeconfig = cluster.kubeconfig;
 export const vaultAddress = vault.address;

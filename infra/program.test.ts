@@ -384,6 +384,17 @@ describe("on existing", () => {
       expect(retainOnDelete).toBe(false);
     }
   });
+
+  it("lets objects go before they are deleted, and sweeps after the controller", async () => {
+    const run = await runProgram(onExisting);
+    const { inputs, dependencies } = run.resource("atc-objects");
+    expect(inputs["delete"]).toContain("before backends.examples.com");
+    expect(inputs["stdin"]).toSatisfy(isSecret);
+    expect(dependencies).toEqual(expect.arrayContaining(["nginx", "backends"]));
+    for (const type of ["apps/v1:Deployment", "rbac.authorization.k8s.io/v1:ClusterRole"])
+      expect(awaited(run, "atc", type)).toContain("atc-remains");
+    expect((await runProgram(onKind)).resources.map(({ name }) => name)).not.toContain("atc-remains");
+  });
 });
 
 describe("bad configuration", () => {

@@ -1,9 +1,8 @@
 /** `npm run destroy`: everything that `npm start` made is gone; the built tools stay. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { leaveCluster } from "./existingCluster.ts";
 import { run } from "./main.ts";
 import { root } from "./paths.ts";
 import { pulumiSteps, stateDir } from "./pulumiCli.ts";
@@ -39,7 +38,8 @@ async function destroyStack(stack: string): Promise<void> {
 async function sweep(stack: string): Promise<void> {
   const state = join(".state", stack);
   const substrate = configured(stack, "substrate");
-  if (substrate === "existing") return await leaveCluster(stack);
+  // Our login to a cluster that stays; what was in it, Pulumi has removed.
+  if (substrate === "existing") return rmSync(join(stateDir, stack), { recursive: true, force: true });
   const env = { ...process.env, NAME: configured(stack, "clusterName"), STATE: state };
   const commands: Readonly<Record<string, readonly string[]>> = {
     local: ["local/cli.ts", "down", "--all", "--state", state],

@@ -1,36 +1,121 @@
-import { expect, it, vi } from "vitest";
-import type { KubeObject } from "../controller/kube/object.ts";
-import { removeAirwayKind } from "./existingCluster.ts";
+import { describe, expect, it } from "vitest";
+import type { KubeObject, ObjectRef, ResourceType } from "../controller/kube/object.ts";
+import { letGo, removeRemains } from "./existingCluster.ts";
 
-const crd: KubeObject = {
-  apiVersion: "apiextensions.k8s.io/v1",
-  kind: "CustomResourceDefinition",
-  metadata: { name: "airways.yoke.cd", uid: "u1" },
+/** A cluster of these objects, and what was done to them. */
+function clusterWith(...objects: object[]) {
+  const all = objects as KubeObject[];
+  const deleted: string[] = [];
+  const patched: Record<string, unknown> = {};
+  const kinds = [...new Set(all.map(({ kind }) => kind))];
+  const client = {
+    get: async ({ kind, name, namespace }: ObjectRef) =>
+      all.find(one => one.kind === kind && one.metadata.name === name && (one.metadata.namespace ?? "") === namespace),
+    list: async ({ kind }: ResourceType) => ({ items: all.filter(one => one.kind === kind), resourceVersion: "1" }),
+    delete: async ({ name }: ObjectRef, options: { uid?: string } = {}) => {
+      deleted.push(`${name} ${options.uid}`);
+      return "deleted" as const;
+    },
+    patch: async ({ name }: ObjectRef, patch: unknown) => {
+      patched[name] = patch;
+      return {} as KubeObject;
+    },
+    discovery: {
+      resolve: async (apiVersion: string, kind: string) =>
+        kinds.includes(kind) ? ({ apiVersion, kind } as ResourceType) : undefined,
+    },
+  };
+  return { client, deleted, patched };
+}
+
+const airway = {
+  apiVersion: "yoke.cd/v1alpha1",
+  kind: "Airway",
+  metadata: { name: "backends.examples.com", resourceVersion: "5", finalizers: ["yoke.cd/strip.airway"] },
+  spec: { template: { group: "examples.com", names: { kind: "Backend" }, versions: [{ name: "v1", storage: true }] } },
 };
-const airway: KubeObject = { apiVersion: "yoke.cd/v1alpha1", kind: "Airway", metadata: { name: "theirs.example.com" } };
-
-const clusterWith = (...objects: KubeObject[]) => ({
-  get: async () => objects.find(({ kind }) => kind === "CustomResourceDefinition"),
-  list: async () => ({ items: objects.filter(({ kind }) => kind === "Airway"), resourceVersion: "1" }),
-  delete: vi.fn(async () => "deleted" as const),
+const backend = {
+  apiVersion: "examples.com/v1",
+  kind: "Backend",
+  metadata: {
+    name: "nginx",
+    namespace: "default",
+    resourceVersion: "7",
+    finalizers: ["yoke.cd/mayday.flight", "example.com/other"],
+  },
+  status: { atc: { revision: { name: "yoke.2", former: ["yoke.1", "foreign", "gone"] } } },
+};
+const secret = (name: string, labels: Record<string, string>) => ({
+  apiVersion: "v1",
+  kind: "Secret",
+  metadata: { name, namespace: "default", uid: `u-${name}`, labels },
+});
+const revision = { "internal.yoke/kind": "revision" };
+const deployment = (replicas: number, readyReplicas: number) => ({
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name: "atc", namespace: "atc" },
+  spec: { replicas },
+  status: { readyReplicas },
 });
 
-it("removes the kind that nobody uses, and no later one of the same name", async () => {
-  const client = clusterWith(crd);
-  expect(await removeAirwayKind(client)).toBe("airways.yoke.cd removed");
-  expect(client.delete).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ name: "airways.yoke.cd" }), {
-    uid: "u1",
+describe("letGo", () => {
+  it("leaves all to a controller that runs", async () => {
+    const { client, deleted, patched } = clusterWith(airway, backend, deployment(2, 1));
+    expect(await letGo(client, "backends.examples.com", 0)).toContain("the controller lets its objects go");
+    expect([deleted, patched]).toEqual([[], {}]);
+  });
+
+  it.each([
+    ["no Deployment", []],
+    ["none that may run", [deployment(0, 0)]],
+    ["none that becomes ready", [deployment(2, 0)]],
+  ])("takes the controller's finalizers and revisions, and no others, with %s", async (_, more) => {
+    const secrets = [secret("yoke.1", revision), secret("yoke.2", revision), secret("foreign", {})];
+    const { client, deleted, patched } = clusterWith(airway, backend, ...secrets, ...more);
+    expect(await letGo(client, "backends.examples.com", 0)).toContain("its instances (1)");
+    expect(patched).toEqual({
+      "backends.examples.com": { metadata: { resourceVersion: "5", finalizers: [] } },
+      nginx: { metadata: { resourceVersion: "7", finalizers: ["example.com/other"] } },
+    });
+    expect(deleted).toEqual(["yoke.2 u-yoke.2", "yoke.1 u-yoke.1"]);
+  });
+
+  it("is content where the Airway is gone", async () => {
+    expect(await letGo(clusterWith().client, "backends.examples.com", 0)).toContain("there is no Airway");
   });
 });
 
-it("leaves a kind with Airways, as they would go with it", async () => {
-  const client = clusterWith(crd, airway);
-  expect(await removeAirwayKind(client)).toContain("stays: there are Airways of others (theirs.example.com)");
-  expect(client.delete).not.toHaveBeenCalled();
+const crd = (plural: string, kind: string) => ({
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "CustomResourceDefinition",
+  metadata: { name: `${plural}.yoke.cd`, uid: `u-${plural}` },
+  spec: { names: { kind }, scope: "Cluster" },
+});
+const webhooks = (name: string, service: object) => ({
+  apiVersion: "admissionregistration.k8s.io/v1",
+  kind: "ValidatingWebhookConfiguration",
+  metadata: { name, uid: `u-${name}` },
+  webhooks: [{ clientConfig: { service } }],
 });
 
-it("is content with a cluster without it", async () => {
-  const client = clusterWith();
-  await removeAirwayKind(client);
-  expect(client.delete).not.toHaveBeenCalled();
+describe("removeRemains", () => {
+  it("removes the webhooks that call our Service, and the kinds that nobody uses", async () => {
+    const { client, deleted } = clusterWith(
+      webhooks("atc-airway", { namespace: "atc", name: "atc" }),
+      webhooks("theirs", { namespace: "yoke", name: "atc" }),
+      crd("airways", "Airway"),
+      crd("flights", "Flight"),
+    );
+    const done = await removeRemains(client);
+    expect(deleted).toEqual(["atc-airway u-atc-airway", "flights.yoke.cd u-flights", "airways.yoke.cd u-airways"]);
+    expect(done).toContain("clusterflights.yoke.cd is not there");
+  });
+
+  it("leaves a kind with objects of others, as they would go with it", async () => {
+    const { client, deleted } = clusterWith(crd("airways", "Airway"), airway);
+    const done = await removeRemains(client);
+    expect(done.join()).toContain("stays: there are airways of others (backends.examples.com)");
+    expect(deleted).toEqual([]);
+  });
 });

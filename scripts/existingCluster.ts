@@ -1,46 +1,133 @@
-/** What `destroy` still has to take from a cluster that stays, when Pulumi has taken what it knows of. */
-import { existsSync, rmSync } from "node:fs";
-import { join } from "node:path";
+/**
+ * What `pulumi destroy` takes from a cluster that stays, beside the objects that Pulumi knows of: the controller's own
+ * marks and kinds, also when the controller is gone already. What others have there is left alone.
+ */
+import { setTimeout as pause } from "node:timers/promises";
 import type { KubeClient } from "../controller/kube/client.ts";
-import { clientOf, kubeconfigPath } from "./cluster.ts";
-import { stateDir } from "./pulumiCli.ts";
+import type { KubeObject, ObjectRef, ResourceType } from "../controller/kube/object.ts";
 
-const airways = {
-  group: "yoke.cd",
-  version: "v1alpha1",
-  apiVersion: "yoke.cd/v1alpha1",
-  kind: "Airway",
-  plural: "airways",
-  namespaced: false,
+type Client = Pick<KubeClient, "get" | "list" | "patch" | "delete"> & {
+  readonly discovery: Pick<KubeClient["discovery"], "resolve">;
 };
-const airwayCrd = {
-  apiVersion: "apiextensions.k8s.io/v1",
-  kind: "CustomResourceDefinition",
+
+const fieldManager = "dynamic-mode";
+const pollMs = 1_000;
+
+const clusterScoped = (apiVersion: string, kind: string, name: string): ObjectRef => ({
+  apiVersion,
+  kind,
   namespace: "",
-  name: "airways.yoke.cd",
-};
+  name,
+});
+const crd = (name: string) => clusterScoped("apiextensions.k8s.io/v1", "CustomResourceDefinition", name);
+const airwayRef = (name: string) => clusterScoped("yoke.cd/v1alpha1", "Airway", name);
+const deployment: ObjectRef = { apiVersion: "apps/v1", kind: "Deployment", namespace: "atc", name: "atc" };
 
-/** Takes along the kind that the controller brought, and our login to the cluster. */
-export async function leaveCluster(stack: string): Promise<void> {
-  const kubeconfig = kubeconfigPath(stack);
-  if (existsSync(kubeconfig)) {
-    const client = clientOf(kubeconfig);
-    const done = await removeAirwayKind(client).catch(
-      (error: Error) => `${airwayCrd.name} may be left in the cluster: ${error.message}`,
-    );
-    await client.transport.close();
-    console.log(`  ${done}`);
+/**
+ * Before anything is deleted: an Airway and its instances wait for the controller to let them go. Where none has come
+ * back in time, they are let go here; what they own goes by their owner references, and their revisions by name.
+ *
+ * @returns what was done, for the user
+ */
+export async function letGo(client: Client, airway: string, waitMs: number): Promise<string> {
+  const live = await client.get(airwayRef(airway));
+  if (live === undefined) return `there is no Airway ${airway}`;
+  if (await controllerComes(client, waitMs)) return "the controller lets its objects go";
+  const instances = await instancesOf(client, live);
+  for (const instance of instances) {
+    await removeRevisions(client, instance);
+    await dropFinalizers(client, instance);
   }
-  rmSync(join(stateDir, stack), { recursive: true, force: true });
+  await dropFinalizers(client, live);
+  return `no controller runs: Airway ${airway} and its instances (${instances.length}) are let go without it`;
 }
 
-/** Removes the Airways' kind unless somebody has Airways, which would go with it. Returns what was done. */
-export async function removeAirwayKind(client: Pick<KubeClient, "get" | "list" | "delete">): Promise<string> {
-  const crd = await client.get(airwayCrd);
-  if (!crd) return `${airwayCrd.name} is not there`;
-  const { items } = await client.list(airways);
-  const names = items.map(({ metadata }) => metadata.name);
-  if (names.length > 0) return `${airwayCrd.name} stays: there are Airways of others (${names.join(", ")})`;
-  await client.delete(airwayCrd, crd.metadata.uid === undefined ? {} : { uid: crd.metadata.uid });
-  return `${airwayCrd.name} removed`;
+async function controllerComes(client: Client, waitMs: number): Promise<boolean> {
+  for (const deadline = Date.now() + waitMs; ; await pause(pollMs)) {
+    const object = await client.get(deployment);
+    const { readyReplicas = 0 } = (object?.["status"] ?? {}) as { readyReplicas?: number };
+    if (readyReplicas > 0) return true;
+    const { replicas = 0 } = (object?.["spec"] ?? {}) as { replicas?: number };
+    if (replicas === 0 || Date.now() >= deadline) return false;
+  }
+}
+
+interface AirwayTemplate {
+  readonly group: string;
+  readonly names: { readonly kind: string };
+  readonly versions: readonly { readonly name: string; readonly storage?: boolean }[];
+}
+
+async function instancesOf(client: Client, airway: KubeObject): Promise<readonly KubeObject[]> {
+  const { template } = airway["spec"] as { template: AirwayTemplate };
+  const version = template.versions.find(({ storage }) => storage)?.name ?? "";
+  const type = await client.discovery.resolve(`${template.group}/${version}`, template.names.kind);
+  return type === undefined ? [] : (await client.list(type)).items;
+}
+
+/** A status may name anything; a Secret says itself that it is a revision. */
+async function removeRevisions(client: Client, instance: KubeObject): Promise<void> {
+  const status = instance["status"] as { atc?: { revision?: { name?: string; former?: string[] } } } | undefined;
+  const { name = "", former = [] } = status?.atc?.revision ?? {};
+  for (const revision of [name, ...former].filter(Boolean)) {
+    const ref = { apiVersion: "v1", kind: "Secret", namespace: instance.metadata.namespace ?? "", name: revision };
+    const found = await client.get(ref, { metadataOnly: true });
+    if (found?.metadata.labels?.["internal.yoke/kind"] === "revision") await remove(client, ref, found);
+  }
+}
+
+async function dropFinalizers(client: Client, object: KubeObject): Promise<void> {
+  const { name, namespace = "", resourceVersion, finalizers = [] } = object.metadata;
+  const rest = finalizers.filter(finalizer => !finalizer.startsWith("yoke.cd/"));
+  if (rest.length === finalizers.length) return;
+  const ref = { apiVersion: object.apiVersion, kind: object.kind, namespace, name };
+  await client.patch(ref, { metadata: { resourceVersion, finalizers: rest } }, { type: "merge", fieldManager });
+}
+
+const webhooksType: ResourceType = {
+  group: "admissionregistration.k8s.io",
+  version: "v1",
+  apiVersion: "admissionregistration.k8s.io/v1",
+  kind: "ValidatingWebhookConfiguration",
+  plural: "validatingwebhookconfigurations",
+  namespaced: false,
+};
+
+/** After the controller: its webhooks, which a killed one leaves behind, and its kinds. Returns what was done. */
+export async function removeRemains(client: Client): Promise<string[]> {
+  const { items } = await client.list(webhooksType, { labelSelector: "atc.yoke.cd/webhooks=true" });
+  const ours = items.filter(callsOurService);
+  for (const object of ours)
+    await remove(client, clusterScoped(object.apiVersion, object.kind, object.metadata.name), object);
+  const done = ours.map(({ metadata }) => `webhooks ${metadata.name} removed`);
+  for (const plural of ["flights", "clusterflights", "airways"]) done.push(await removeKind(client, plural));
+  return done;
+}
+
+function callsOurService(configuration: KubeObject): boolean {
+  const webhooks = configuration["webhooks"] as
+    | { clientConfig: { service?: { namespace: string; name: string } } }[]
+    | undefined;
+  const services = (webhooks ?? []).map(({ clientConfig }) => clientConfig.service);
+  return services.some(service => service?.namespace === "atc" && service.name === "atc");
+}
+
+/** Removes a kind of the controller's unless somebody has objects of it, which would go with it. */
+async function removeKind(client: Client, plural: string): Promise<string> {
+  const ref = crd(`${plural}.yoke.cd`);
+  const found = await client.get(ref);
+  if (found === undefined) return `${ref.name} is not there`;
+  const { names, scope } = found["spec"] as { names: { kind: string }; scope: string };
+  const apiVersion = "yoke.cd/v1alpha1";
+  const of = { group: "yoke.cd", version: "v1alpha1", apiVersion, kind: names.kind, plural };
+  const { items } = await client.list({ ...of, namespaced: scope === "Namespaced" });
+  const others = items.map(({ metadata }) => metadata.name);
+  if (others.length > 0) return `${ref.name} stays: there are ${plural} of others (${others.join(", ")})`;
+  await remove(client, ref, found);
+  return `${ref.name} removed`;
+}
+
+/** No later one of the same name. */
+async function remove(client: Client, ref: ObjectRef, { metadata: { uid } }: KubeObject): Promise<void> {
+  await client.delete(ref, uid === undefined ? {} : { uid });
 }

@@ -5,7 +5,7 @@ import type { Settings } from "../config.ts";
 import { Controller } from "../controller.ts";
 import { ExternalSecrets } from "../externalSecrets.ts";
 import { Vault } from "../vault.ts";
-import { type Cluster, inCluster, type Substrate, type Wanted } from "./substrate.ts";
+import { atLeaving, type Cluster, inCluster, type Substrate, type Wanted } from "./substrate.ts";
 
 export function partsInCluster(
   settings: Settings,
@@ -41,7 +41,7 @@ export function partsInCluster(
   const controller = new Controller(
     "atc",
     { image: controllerImage, namespace: namespace("atc"), ...wanted },
-    inCluster(cluster),
+    inCluster(cluster, atLeaving("atc-remains", "after", cluster)),
   );
   return { cluster, vault, externalSecrets, controller };
 }

@@ -4,9 +4,10 @@
  * Three ways give the same facts: `kind` (Docker), `local` (processes of this machine) and `existing` (any kubeconfig
  * context). The rest of the program reads this interface and does not know which one it stands on.
  */
-import type { local } from "@pulumi/command";
+import { local } from "@pulumi/command";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { root } from "../paths.ts";
 
 export interface Substrate {
   readonly cluster: Cluster;
@@ -74,6 +75,31 @@ export function ownCluster(lifetime: local.Command, identity: pulumi.Input<strin
     upsertExistingObjects: true,
   });
   return { kubeconfig, provider, lifetime };
+}
+
+/**
+ * What has to be done in a cluster that outlives the stack, at the time when this resource is deleted: after all that
+ * depends on it, before what it depends on. Nothing where the cluster goes.
+ */
+export function atLeaving(
+  name: string,
+  what: string,
+  cluster: Cluster,
+  dependsOn: readonly pulumi.Resource[] = [],
+): pulumi.Resource[] {
+  if (cluster.lifetime !== undefined) return [];
+  const leave = new local.Command(
+    name,
+    {
+      delete: `node scripts/leave.ts ${what}`,
+      stdin: cluster.kubeconfig,
+      dir: root,
+      logging: local.Logging.Stderr,
+      addPreviousOutputInEnv: false,
+    },
+    { dependsOn: [...dependsOn] },
+  );
+  return [leave];
 }
 
 /** What every object in the cluster is created with. Its dependencies come on top. */
