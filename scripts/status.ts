@@ -9,11 +9,13 @@ import { clientOf, kubeconfigPath } from "./cluster.ts";
 import { healthAt, healthIn } from "./health.ts";
 import { run } from "./main.ts";
 import { stateDir } from "./pulumiCli.ts";
-import { configured, configuredStacks } from "./stack.ts";
+import { checkedName, configured, configuredStacks } from "./stack.ts";
 
 await run(async args => {
-  parseArgs({ args });
-  const stacks = configuredStacks().filter(stack => existsSync(join(stateDir, stack)));
+  const { values } = parseArgs({ args, options: { stack: { type: "string" } } });
+  const stacks = (values.stack === undefined ? configuredStacks() : [checkedName(values.stack)]).filter(stack =>
+    existsSync(join(stateDir, stack)),
+  );
   if (stacks.length === 0) console.log("Nothing runs: no stack is up. Bring one up with `npm start`.");
   for (const stack of stacks) console.log(`stack ${stack}\n${await statusOf(stack)}`);
 });

@@ -70,6 +70,13 @@ function podsWith(value: string): Promise<Pod[]> {
   });
 }
 
+/** The pod that holds the Lease. */
+async function leader(): Promise<string> {
+  const holder = "jsonpath={.spec.holderIdentity}";
+  const identity = await cluster.kubectl("get", "lease", "atc", "--namespace", "atc", "--output", holder);
+  return identity.replace(/_[^_]*$/, "");
+}
+
 async function writeStackFile(): Promise<void> {
   const given = process.env["KIND_TEST_CONFIG"];
   const extra = given ? (parse(readFileSync(resolve(root, given), "utf8")) as Record<string, unknown>) : {};
@@ -122,6 +129,26 @@ describe("the stack on kind", () => {
     for (const { uid } of before) expect(after.map(pod => pod.uid)).not.toContain(uid);
   });
 
+  it("has two replicas, and webhooks that refuse what cannot work", async () => {
+    const ready = "jsonpath={.status.readyReplicas}";
+    expect(await cluster.kubectl("get", "deployment", "atc", "--namespace", "atc", "--output", ready)).toBe("2");
+    const bad = JSON.stringify({ spec: { image: " leading-space" } });
+    await expect(cluster.kubectl("patch", "backend", "nginx", "--type=merge", "--patch", bad)).rejects.toThrow(
+      /webhook "backends\.examples\.com" denied/,
+    );
+    expect(await succeed("status")).toMatch(/replicas +2 of 2 ready\n +leader +atc-/);
+  });
+
+  it("goes on when the replica that leads is killed", async () => {
+    const killed = await leader();
+    await cluster.kubectl("delete", "pod", killed, "--namespace", "atc", "--grace-period=0", "--force");
+    const output = await succeed("secret", "by the next leader");
+    expect(output).toContain("rollout complete");
+    await podsWith("by the next leader");
+    expect(await leader()).not.toBe(killed);
+    await succeed("secret", "hello pods");
+  });
+
   it("stores no secret that can be read", () => {
     const state = readFileSync(stateFile, "utf8");
     expect(state).toContain("ciphertext");
@@ -133,11 +160,14 @@ describe("the stack on kind", () => {
     const may = (...what: string[]) => cluster.mayI("atc:atc", ...what);
     expect(await may("list", "secrets", "--namespace", "default")).toBe(true);
     expect(await may("patch", "customresourcedefinitions/backends.examples.com")).toBe(true);
+    expect(await may("patch", "validatingwebhookconfigurations/atc-airway")).toBe(true);
     for (const [verb = "", ...rest] of [
       ["*", "*", "--all-namespaces"],
       ["list", "secrets", "--all-namespaces"],
       ["get", "secrets", "--namespace", "vault"],
+      ["get", "secrets/other", "--namespace", "atc"],
       ["delete", "customresourcedefinitions/externalsecrets.external-secrets.io"],
+      ["patch", "validatingwebhookconfigurations/of-somebody-else"],
       ["create", "clusterrolebindings"],
       ["create", "pods", "--namespace", "default"],
     ])
