@@ -5,6 +5,9 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
+import { ownUsername } from "../../controller/admission/identity.ts";
+import { createClient } from "../../controller/kube/client.ts";
+import { loadConfig } from "../../controller/kube/config.ts";
 import {
   type Component,
   clusterDirOf,
@@ -246,3 +249,32 @@ describe("the cluster", () => {
     expect(recordOf(substrate).startCount).toBe(1);
   });
 });
+
+it("lets a service log in as its account, and renews the login before it ends", async () => {
+  const substrate = newSubstrate();
+  succeeded(await substrate.clusterUp());
+  const account = { namespace: "default", name: "default" };
+  await substrate.facts({
+    name: "guest",
+    command: "node",
+    args: [
+      "-e",
+      'require("node:http").createServer((_, answer) => answer.end(process.env.KUBE)).listen(process.env.PORT, "127.0.0.1")',
+    ],
+    env: { KUBE: "{login}", PORT: "{port:http}" },
+    account,
+    ports: { http: "auto" },
+    ready: { url: "http://127.0.0.1:{port:http}/" },
+  });
+  const kubeconfig = statePaths.login(substrate.stateDir, account);
+  expect(await username(kubeconfig)).toBe("system:serviceaccount:default:default");
+  const token = statePaths.loginToken(substrate.stateDir, account);
+  writeFileSync(token, "outdated");
+  await until(() => readFileSync(token, "utf8") !== "outdated");
+  expect(await username(kubeconfig)).toBe("system:serviceaccount:default:default");
+});
+
+async function username(kubeconfig: string): Promise<string> {
+  const client = createClient(loadConfig({ kubeconfig }));
+  return ownUsername(client).finally(() => client.transport.close());
+}

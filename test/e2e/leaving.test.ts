@@ -1,0 +1,41 @@
+/** A stack leaves a cluster that stays, and its controller was killed before: nothing of it may wait for ever. */
+import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { letGo } from "../../scripts/existingCluster.ts";
+import { type Atc, startAtc, withAdmission } from "./support/atc.ts";
+import { echo } from "./support/flights.ts";
+import { World } from "./support/world.ts";
+
+const world = new World(inject("kubeconfig"), "leaving");
+let atc: Atc;
+
+beforeAll(async () => {
+  atc = await startAtc(await withAdmission(inject("kubeconfig")));
+  await world.open();
+  await world.airway({ kind: "Echo", flight: echo });
+});
+
+afterAll(async () => {
+  await world.close().finally(() => atc.kill("SIGTERM"));
+});
+
+it("lets Airway, instances, children, revisions and webhooks go without a controller", async () => {
+  const airway = `echos.${world.group}`;
+  const child = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "child" } };
+  const instance = await world.instance("Echo", "left", { stages: [child] });
+  await atc.kept();
+  const { atc: record } = instance["status"] as { atc: { revision: { name: string } } };
+  const revision = world.ref("v1", "Secret", record.revision.name);
+  expect(await world.client.get(revision)).toBeDefined();
+  await atc.kill("SIGKILL");
+
+  expect(await letGo(world.client, airway, 0)).toContain("its instances (1) are let go");
+
+  const own = world.ref(instance.apiVersion, "Echo", "left");
+  await world.delete(own);
+  await world.gone(own);
+  await world.delete(world.airwayRef(airway));
+  const webhooks = world.ref("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", airway, "");
+  const crd = world.ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", airway, "");
+  for (const ref of [world.airwayRef(airway), world.ref("v1", "ConfigMap", "child"), revision, webhooks, crd])
+    await world.gone(ref);
+});
