@@ -53,10 +53,10 @@ describe("the main job", () => {
       apiVersion: "examples.com/v1",
       kind: "Backend",
       metadata: { name: "bad", namespace: "default" },
-      spec: { image: " leading-space" },
+      spec: { secret: { env: "NOT=A_NAME" } },
     };
     await expect(client.create(bad, { fieldManager: "e2e" })).rejects.toThrow(
-      /webhook "backends\.examples\.com" denied.*whitespace/s,
+      /webhook "backends\.examples\.com" denied.*env\[0\].name/s,
     );
     const log = readFileSync(join(stack.state, "logs/controller.log"), "utf8");
     expect(log).toContain("system:serviceaccount:atc:atc");

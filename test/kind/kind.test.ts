@@ -132,7 +132,7 @@ describe("the stack on kind", () => {
   it("has two replicas, and webhooks that refuse what cannot work", async () => {
     const ready = "jsonpath={.status.readyReplicas}";
     expect(await cluster.kubectl("get", "deployment", "atc", "--namespace", "atc", "--output", ready)).toBe("2");
-    const bad = JSON.stringify({ spec: { image: " leading-space" } });
+    const bad = JSON.stringify({ spec: { secret: { env: "NOT=A_NAME" } } });
     await expect(cluster.kubectl("patch", "backend", "nginx", "--type=merge", "--patch", bad)).rejects.toThrow(
       /webhook "backends\.examples\.com" denied/,
     );
