@@ -13,6 +13,8 @@ export default defineConfig({
           include: ["**/*.test.ts"],
           exclude: ["node_modules/**", ".tools/**", ".state/**", "test/**"],
           testTimeout: 20_000,
+          // The Pulumi program is loaded in one, which takes its time on a busy machine.
+          hookTimeout: 60_000,
         },
       },
       {
