@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../kube/object.ts";
 import { parseFlight } from "./flightSpec.ts";
@@ -41,5 +42,28 @@ describe("a Flight", () => {
     [{ wasmUrl, serviceAccountName: "other/account" }, "must be a name in the namespace of the Flight"],
   ])("is refused with the place: %j", (spec, words) => {
     expect(() => parseFlight(flight(spec))).toThrow(words);
+  });
+
+  test("is taken or refused with its field, whatever stands in it", () => {
+    const odd = fc.oneof(
+      fc.jsonValue({ maxDepth: 3 }),
+      fc.constantFrom(-1, 1e300, "1h", "-1s", "*", ["*"], { a: null }, "../x", "ns/account"),
+    );
+    const fields =
+      "wasmUrl checksum input inputObject args timeout maxMemoryMib historyCapSize prune fixDriftInterval minRollInterval resourceAccessMatchers clusterAccess insecure serviceAccountName __proto__ constructor";
+    const spec = fc.dictionary(fc.constantFrom(...fields.split(" ")), odd);
+    fc.assert(
+      fc.property(spec, fc.constantFrom("Flight", "ClusterFlight"), fc.boolean(), (of, kind, usable) => {
+        const object = { ...flight({ ...of, ...(usable ? { wasmUrl } : {}) }), kind };
+        try {
+          const { url, input, args, maxMemoryMib } = parseFlight(object);
+          expect([typeof url, typeof input, Array.isArray(args)]).toEqual(["string", "string", true]);
+          expect(maxMemoryMib).toBeGreaterThanOrEqual(0);
+        } catch (error) {
+          expect(error).toMatchObject({ code: expect.stringMatching(/^AIRWAY_/) });
+        }
+      }),
+      { numRuns: 1000 },
+    );
   });
 });

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { KubeObject } from "../kube/object.ts";
 import { namesOf, noStatus, statedStatus, statusUnder, withoutReady } from "./ownerStatus.ts";
@@ -49,5 +50,28 @@ describe("the status that a flight states", () => {
     expect(statusUnder(live, namesOf(stated))).toEqual(stated);
     expect(statusUnder(instance(null), namesOf(stated))).toEqual(noStatus);
     expect(withoutReady(stated)).toEqual({ ...stated, conditions: [] });
+  });
+
+  it("is refused with its path or found again as it was stated, whatever it is", () => {
+    const text = fc.oneof(fc.constantFrom("Ready", "True", "__proto__"), fc.string());
+    const condition = fc.record({ type: text, status: text, reason: fc.jsonValue() }, { requiredKeys: ["type"] });
+    const conditions = fc.array(fc.oneof({ weight: 5, arbitrary: condition }, fc.jsonValue()), { maxLength: 3 });
+    const status = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ conditions, phase: fc.jsonValue(), ["__proto__"]: fc.jsonValue() }) },
+      fc.jsonValue(),
+    );
+    fc.assert(
+      fc.property(status, value => {
+        const returned = instance(JSON.parse(JSON.stringify(value)));
+        try {
+          const stated = statedStatus(returned);
+          if (stated === undefined) return;
+          expect(statusUnder(returned, namesOf(stated))).toEqual(stated);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "RELEASE_OBJECT_INVALID" });
+        }
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
