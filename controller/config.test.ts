@@ -44,6 +44,7 @@ test("without any setting the controller runs in a pod", () => {
     svcNamespace: undefined,
     logFormat: "json",
     verbose: false,
+    customReadiness: true,
   });
   expect(concurrency).toBeGreaterThanOrEqual(8);
   expect(flightWorkers).toBeGreaterThanOrEqual(1);
@@ -155,19 +156,22 @@ describe("mistakes", () => {
   });
 });
 
+test("custom readiness is there unless it is switched off", () => {
+  expect(config([], { DISABLE_CUSTOM_READINESS: "true" }).customReadiness).toBe(false);
+  expect(config(["--disable-custom-readiness"]).customReadiness).toBe(false);
+  expect(config(["--no-disable-custom-readiness"], { DISABLE_CUSTOM_READINESS: "1" }).customReadiness).toBe(true);
+});
+
 describe("help", () => {
   test.each(["--help", "-h"])("%s lists every setting as flag and variable, whatever else is given", flag => {
     const command = parseConfig([flag, "--port=1"], { LOG_FORMAT: "xml" });
     if (command.kind !== "help") throw new Error("no help");
     for (const name of [
-      "KUBE",
-      "KUBE_CONTEXT",
-      "METRICS_ADDRESS",
-      "PORT",
-      "CONCURRENCY",
-      "FLIGHT_WORKERS",
-      "LOG_FORMAT",
-      "VERBOSE",
+      ...["KUBE", "KUBE_CONTEXT", "METRICS_ADDRESS", "FLIGHT_WORKERS", "RENDER_BURST", "LEADER_ELECT", "WEBHOOK_URL"],
+      // Those of yoke (contract §9).
+      ...["PORT", "CONCURRENCY", "CACHE_FS", "MODULE_ALLOW_LIST", "MODULE_VERIFICATION_KEYS_PATH"],
+      ...["DOCKER_CONFIG_SECRET_NAME", "DISABLE_CUSTOM_READINESS", "VERBOSE", "LOG_FORMAT"],
+      ...["TLS_CA_CERT", "TLS_SERVER_CERT", "TLS_SERVER_KEY", "SVC_NAME", "SVC_NAMESPACE", "SVC_PORT"],
     ]) {
       expect(command.text).toContain(` ${name} `);
       expect(command.text).toContain(`--${name.toLowerCase().replaceAll("_", "-")}`);

@@ -54,6 +54,8 @@ export interface Config {
   readonly svcNamespace: string | undefined;
   /** URL to which traces are sent; undefined: none are made. */
   readonly tracesEndpoint: string | undefined;
+  /** Whether ConfigMaps say when objects of a kind are ready. */
+  readonly customReadiness: boolean;
   readonly logFormat: LogFormat;
   readonly verbose: boolean;
 }
@@ -264,6 +266,12 @@ function settings() {
       expected: "an http or https URL",
       parse: parseHttpUrl,
     } satisfies Setting<string | undefined>,
+    DISABLE_CUSTOM_READINESS: {
+      fallback: false,
+      about: "ignore ConfigMaps labelled resource.yoke.cd/readiness, which say when objects of a kind are ready",
+      expected: "true or false",
+      parse: parseFlag,
+    } satisfies Setting<boolean>,
     LOG_FORMAT: {
       value: "FORMAT",
       fallback: "json",
@@ -333,6 +341,7 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
       tracesEndpoint:
         read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", table.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) ??
         tracesBelow(read("OTEL_EXPORTER_OTLP_ENDPOINT", table.OTEL_EXPORTER_OTLP_ENDPOINT)),
+      customReadiness: !read("DISABLE_CUSTOM_READINESS", table.DISABLE_CUSTOM_READINESS),
       logFormat: read("LOG_FORMAT", table.LOG_FORMAT),
       verbose: read("VERBOSE", table.VERBOSE),
     },

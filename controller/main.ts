@@ -72,14 +72,17 @@ async function run(config: Config): Promise<void> {
     onError: error => log.warn({ error: describeError(error) }, "an Event was not recorded"),
   });
   const keyring = createKeyring({ client, namespace: config.svcNamespace ?? cluster.namespace, log });
-  const { concurrency, renderBurst } = config;
+  const { concurrency, renderBurst, customReadiness } = config;
   const webhooks = openWebhooks(config, cluster, {
     ...{ client, reviewer, sandbox, log },
     onCall: ({ milliseconds, ...labels }) => metrics.admissionSeconds.observe(labels, milliseconds / 1000),
   });
   metrics.readCertificateFrom(() => webhooks?.certificateExpiry());
   const shared = { client, sandbox, modules, events, metrics, log, keyring, ...(tracing && { tracing }) };
-  const controller = createController({ ...shared, ...(webhooks && { webhooks }), concurrency, renderBurst });
+  const controller = createController({
+    ...{ ...shared, ...(webhooks && { webhooks }) },
+    ...{ concurrency, renderBurst, customReadiness },
+  });
   let started = false;
   const server = await startServer({
     ...config.metricsAddress,

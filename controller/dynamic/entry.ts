@@ -45,7 +45,7 @@ export class Entry<Facts> implements Tracked<Facts> {
   object: KubeObject | undefined = undefined;
   error: Error | undefined = undefined;
   retain = false;
-  /** The facts are from metadata alone. */
+  /** The facts are from metadata alone, or described by rules that hold no more. */
   partial = false;
   synced = false;
   /** The take-over by a watch of whole objects, which `scope` is not yet. */

@@ -106,6 +106,11 @@ export class Scope<E extends Named> {
     this.#wideSynced = false;
   }
 
+  /** Has the name told again, with its neighbours where one watch serves them all. */
+  relist(name: string): void {
+    (this.#exact.get(name) ?? this.#wide)?.relist();
+  }
+
   reflectors(): Reflector[] {
     return [...this.#exact.values(), ...(this.#wide === undefined ? [] : [this.#wide])];
   }

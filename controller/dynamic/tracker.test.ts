@@ -39,8 +39,9 @@ function setUp(options: { wideFrom?: number; server?: Map<string, KubeObject>; n
   const watches: (ReflectorScope & { stopped: boolean })[] = [];
   const changes: TrackedChange<string>[] = [];
   const server = options.server ?? new Map<string, KubeObject>();
-  const settings = { needsWhole: options.needsWhole ?? true };
+  const settings = { needsWhole: options.needsWhole ?? true, prefix: "" };
   const pages: boolean[] = [];
+  const relisted: string[] = [];
   const tracker = new Tracker<string>({
     openReflector: scope => {
       const watch = { ...scope, stopped: false };
@@ -48,6 +49,7 @@ function setUp(options: { wideFrom?: number; server?: Map<string, KubeObject>; n
       const state = () => ({ phase: "watching" as const, ageMs: 0, restarts: 0, refused: scope.name === "refused" });
       return {
         start: () => {},
+        relist: () => relisted.push(scope.name ?? "all"),
         stop: async () => {
           watch.stopped = true;
         },
@@ -65,7 +67,7 @@ function setUp(options: { wideFrom?: number; server?: Map<string, KubeObject>; n
       yield { items, resourceVersion: "1000" };
     },
     needsWhole: () => settings.needsWhole,
-    describe: object => (object["data"] as { value: string } | undefined)?.value ?? "metadata",
+    describe: object => settings.prefix + ((object["data"] as { value: string } | undefined)?.value ?? "metadata"),
     changed: change => changes.push({ ...change, tracked: { ...change.tracked } }),
     ...(options.wideFrom === undefined ? {} : { wideFrom: options.wideFrom }),
   });
@@ -75,7 +77,7 @@ function setUp(options: { wideFrom?: number; server?: Map<string, KubeObject>; n
     if (found === undefined) throw new Error(`no open watch of ${name ?? "all"}`);
     return found;
   };
-  return { tracker, watches, changes, server, settings, pages, opened, watchOf };
+  return { tracker, watches, changes, server, settings, pages, relisted, opened, watchOf };
 }
 
 describe("Tracker", () => {
@@ -339,11 +341,54 @@ describe("Tracker", () => {
     await vi.waitFor(() => expect(watches).toHaveLength(1));
     tellList(watches[0]?.handler as ReflectorHandler, [metadataOf(secret("a", 5))], "9");
     settings.needsWhole = true;
-    tracker.reconsider();
+    tracker.reconsider(({ kind }) => kind === "Secret");
     await vi.waitFor(() => expect(watches).toHaveLength(2));
     tellList(watches[1]?.handler as ReflectorHandler, [secret("a", 5)], "9");
     expect(changes.map(({ before, after }) => [before, after])).toEqual([["metadata", "v5"]]);
     expect(watches.map(({ stopped }) => stopped)).toEqual([true, false]);
+  });
+
+  it("describes a kind anew when other rules hold for it, from another look, and until then as before", async () => {
+    const { tracker, watches, changes, settings, relisted } = setUp();
+    for (const name of ["a", "b"]) void tracker.track(type, ref(name), { retain: false });
+    await vi.waitFor(() => expect(watches).toHaveLength(2));
+    const [a, b] = watches.map(({ handler }) => handler);
+    tellList(a as ReflectorHandler, [secret("a", 5)], "9");
+    tellList(b as ReflectorHandler, [secret("b", 5)], "9");
+    settings.prefix = "new ";
+    tracker.reconsider(({ kind }) => kind !== "Secret");
+    expect(relisted).toEqual([]);
+    tracker.reconsider(({ kind }) => kind === "Secret");
+    expect(relisted).toEqual(["a", "b"]);
+    expect(changes).toEqual([]);
+    expect(tracker.get(trackedKey(ref("a")))?.facts).toBe("v5");
+    tellList(a as ReflectorHandler, [secret("a", 5)], "12");
+    b?.upsert(secret("b", 11));
+    tellList(b as ReflectorHandler, [secret("b", 11)], "12");
+    expect(changes.map(({ before, after, change }) => [before, after, change])).toEqual([
+      ["v5", "new v5", "updated"],
+      ["v5", "new v11", "updated"],
+    ]);
+    tellList(a as ReflectorHandler, [secret("a", 5)], "13");
+    expect(changes).toHaveLength(2);
+  });
+
+  it("describes anew what a take-over had told already", async () => {
+    const { tracker, watches, changes, settings, relisted, server } = setUp({ needsWhole: false });
+    server.set("a", secret("a", 5));
+    void tracker.track(type, ref("a"), { retain: false });
+    await vi.waitFor(() => expect(watches).toHaveLength(1));
+    tellList(watches[0]?.handler as ReflectorHandler, [metadataOf(secret("a", 5))], "9");
+    settings.needsWhole = true;
+    tracker.reconsider(() => true);
+    await vi.waitFor(() => expect(watches).toHaveLength(2));
+    watches[1]?.handler.upsert(secret("a", 5));
+    settings.prefix = "new ";
+    tracker.reconsider(() => true);
+    expect(relisted).toEqual(["a"]);
+    watches[1]?.handler.listed(new Set(["default/a"]), "9");
+    tellList(watches[1]?.handler as ReflectorHandler, [secret("a", 5)], "10");
+    expect(changes.map(({ after }) => after)).toEqual(["v5", "new v5"]);
   });
 
   it("fails who wants the content while it cannot be watched, and goes on with what is known", async () => {

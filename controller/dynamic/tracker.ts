@@ -38,7 +38,7 @@ export interface TrackerOptions<Facts> {
   get(ref: ObjectRef, options: { metadataOnly: boolean }): Promise<KubeObject | undefined>;
   pages(type: ResourceType, options: { namespace: string; metadataOnly: boolean }): AsyncIterable<ObjectList>;
   describe(object: KubeObject): Facts;
-  /** Whether `describe` of this kind reads more than metadata. Where the answer changes, call `reconsider`. */
+  /** Whether `describe` of this kind reads more than metadata. Where this or `describe` changes, call `reconsider`. */
   needsWhole(type: ResourceType): boolean;
   changed(change: TrackedChange<Facts>): void;
   /** Number of names of one kind in one namespace from which one watch serves them all. Default 50. */
@@ -97,9 +97,17 @@ export class Tracker<Facts> {
     this.#leave(entry, entry.widening.scope);
   }
 
-  /** What is tracked of a kind whose `needsWhole` is true by now goes over to watches of whole objects, without a gap. */
-  reconsider(): void {
-    for (const entry of this.#entries.values()) if (this.#options.needsWhole(entry.type)) this.#widen(entry);
+  /**
+   * What is tracked of these kinds is described anew, and goes over to watches of whole objects where it needs to, without
+   * a gap. Until the API server has answered, the former facts stand.
+   */
+  reconsider(concerned: (type: ResourceType) => boolean): void {
+    for (const entry of this.#entries.values()) {
+      if (!concerned(entry.type)) continue;
+      entry.partial = true;
+      for (const scope of [entry.scope, entry.widening?.scope]) if (scope?.whole) scope.relist(entry.ref.name);
+      if (this.#options.needsWhole(entry.type)) this.#widen(entry);
+    }
   }
 
   /**

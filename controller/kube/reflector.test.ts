@@ -486,3 +486,39 @@ describe("a kind that is not served any more", () => {
     await toldList(12, "a@5");
   });
 });
+
+describe("a list that is asked for", () => {
+  test("is told at once, and watched on from there without a failure", async () => {
+    clock = new ManualClock();
+    const watch = await watching({ clock });
+    reflector.relist();
+    await watch.closed;
+    await answerList(12, object("a", 5));
+    await toldList(12, "a@5");
+    await proveWatch(await answerWatch(12), 13);
+    expect([failures, ends]).toEqual([[], ["ended"]]);
+  });
+
+  test("is another one than the list under way, of which something was told already", async () => {
+    clock = new ManualClock();
+    start({ clock });
+    const first = await server.next();
+    reflector.relist();
+    first.json(200, { metadata: { resourceVersion: "10" }, items: [object("a", 5)] });
+    await toldList(10, "a@5");
+    await answerList(11, object("a", 5));
+    await toldList(11, "a@5");
+    await proveWatch(await answerWatch(11), 12);
+  });
+
+  test("comes in spite of a failure", async () => {
+    const watch = await watching();
+    reflector.relist();
+    await watch.closed;
+    failNext = true;
+    await answerList(12, object("a", 5));
+    await answerList(12, object("a", 5));
+    await toldList(12, "a@5");
+    expect(failures).toEqual(["the handler stumbles"]);
+  });
+});

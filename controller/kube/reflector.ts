@@ -85,6 +85,8 @@ export interface Reflector {
   stop(): Promise<void>;
   /** Looks whether the kind is still, or again, served in the same way, and follows; else costs one discovery at most. */
   recheck(): void;
+  /** Tells everything again, as after a list of its own accord: for a handler that has to look anew at what it was told. */
+  relist(): void;
   /** Settles once: when the first complete state was handed over, or with KUBE_STOPPED. */
   readonly synced: Promise<void>;
   readonly type: ResourceType;
@@ -122,6 +124,8 @@ class ListWatch implements Reflector {
   #interrupt: ((error: Error) => void) | undefined;
   /** Where the next watch begins; undefined when a list is due. */
   #position: string | undefined;
+  /** A list was asked for, which the one that is under way does not answer. */
+  #relist = false;
   /** The newest resourceVersion that was told, also when a list is due. */
   #newest: string | undefined;
   #phase: ReflectorState["phase"] = "waiting";
@@ -171,6 +175,11 @@ class ListWatch implements Reflector {
     else if (this.#interrupt !== undefined) void this.#verify();
   }
 
+  relist(): void {
+    this.#relist = true;
+    this.#interrupt?.(new Error("another list was asked for"));
+  }
+
   async #verify(): Promise<void> {
     const { apiVersion, kind } = this.#type;
     // An API server that cannot say is no reason to give up a watch.
@@ -209,8 +218,14 @@ class ListWatch implements Reflector {
   /** One list if it is due, and one watch. Resolves when the watch ended in order. */
   async #attempt(): Promise<void> {
     if (this.#misses > 0) await this.#resolveAgain();
-    this.#position ??= await this.#list();
-    await this.#watch(this.#position);
+    while (this.#relist || this.#position === undefined) {
+      this.#relist = false;
+      this.#position = undefined;
+      this.#position = await this.#list();
+    }
+    await this.#watch(this.#position).catch((error: unknown) => {
+      if (!this.#relist) throw error;
+    });
   }
 
   /** A kind that comes back may have another plural or scope. */

@@ -4,6 +4,7 @@ import { trackedKey } from "../dynamic/tracker.ts";
 import type { Impersonation, KubeClient } from "../kube/client.ts";
 import type { ResourceType } from "../kube/object.ts";
 import { noPages, tellList } from "../kube/testing/tellList.ts";
+import { noRules } from "../release/readiness.ts";
 import { AccessBook } from "./accesses.ts";
 import type { Access } from "./context.ts";
 
@@ -31,6 +32,7 @@ function setUp() {
         stop: async () => void open.splice(open.indexOf(user), 1),
       } as never;
     },
+    readiness: noRules,
     changed: () => undefined,
   });
   const watch = async (key: string, access: Access) => {

@@ -9,13 +9,15 @@ import { type TrackedChange, Tracker, type TrackerOptions } from "../dynamic/tra
 import type { KubeClient } from "../kube/client.ts";
 import type { Reflector } from "../kube/reflector.ts";
 import { factsOf, type ObjectFacts } from "../release/facts.ts";
-import { readsWhole } from "../release/readiness.ts";
+import { type RuleBook, readsWhole } from "../release/readiness.ts";
 import { type Access, forgetDependencies } from "./context.ts";
 import { Rights } from "./rights.ts";
 
 export interface AccessOptions extends Pick<TrackerOptions<ObjectFacts>, "wideFrom"> {
   /** The controller's own. */
   readonly client: KubeClient;
+  /** When objects are ready. */
+  readonly readiness: RuleBook;
   openReflector(scope: Parameters<TrackerOptions<ObjectFacts>["openReflector"]>[0], client: KubeClient): Reflector;
   changed(access: Pick<Access, "index">, change: TrackedChange<ObjectFacts>): void;
 }
@@ -86,15 +88,15 @@ export class AccessBook {
   }
 
   #open(account: Account | undefined): Access {
-    const { openReflector, changed, wideFrom } = this.#options;
+    const { openReflector, changed, readiness, wideFrom } = this.#options;
     const client = clientAs(this.#options.client, account);
     const index = new DependencyIndex();
     const tracker = new Tracker<ObjectFacts>({
       openReflector: scope => openReflector(scope, client),
       get: (ref, options) => client.get(ref, options),
       pages: (type, options) => client.pages(type, options),
-      needsWhole: readsWhole,
-      describe: factsOf,
+      needsWhole: type => readsWhole(type, readiness),
+      describe: object => factsOf(object, readiness),
       changed: change => changed({ index }, change),
       ...(wideFrom === undefined ? {} : { wideFrom }),
     });

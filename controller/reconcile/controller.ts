@@ -36,6 +36,7 @@ import { airwayKey, flightKey, parseKey, queueKeyOf } from "./keys.ts";
 import type { Owner } from "./owner.ts";
 import { type OwnerChange, OwnerStore } from "./ownerStore.ts";
 import { paceLimits } from "./pace.ts";
+import { ReadinessRules } from "./readinessRules.ts";
 import { type NextLook, reconcileRelease } from "./release.ts";
 import { reactsToChildren } from "./releaseSpec.ts";
 import { followRelease, forgetRelease, restoreRelease } from "./restore.ts";
@@ -57,6 +58,8 @@ export interface ControllerOptions {
   readonly concurrency: number;
   /** Renders of one release that may follow each other at once; see `pace.ts`. */
   readonly renderBurst: number;
+  /** Whether ConfigMaps say when objects of a kind are ready. Default true. */
+  readonly customReadiness?: boolean;
   /** Absent: the API server has no way to this controller. */
   readonly webhooks?: Webhooks;
   /** Number of names of one kind in one namespace from which one watch serves them all. */
@@ -97,7 +100,7 @@ const airwayType: ResourceType = {
 };
 
 export function createController(options: ControllerOptions): Controller {
-  const { client, metrics, log } = options;
+  const { client, metrics, log, customReadiness: rulesCount = true } = options;
   const causes = new CauseBook();
   const stopping = new AbortController();
   const installed = new AbortController();
@@ -106,8 +109,21 @@ export function createController(options: ControllerOptions): Controller {
   const onEnd = (reason: WatchEnd) => metrics.watchRestarts.inc({ reason });
   const openReflector = (type: ResourceType, handler: ReflectorHandler) =>
     createReflector({ client, type, handler, onEnd });
-  const accesses = new AccessBook({
+  const readiness = new ReadinessRules({
+    openReflector: scope => createReflector({ client, onEnd, ...scope }),
+    changed: concerned => {
+      for (const { tracker } of accesses.all()) tracker.reconsider(concerned);
+    },
+    problem: (configMap, { message, code }) => {
+      if (!leads) return;
+      const note = `${message} (${code})`;
+      options.events.record(configMap, { type: "Warning", reason: "Error", action: "Read", note });
+    },
+    log,
+  });
+  const accesses: AccessBook = new AccessBook({
     client,
+    readiness: readiness.custom,
     openReflector: (scope, as) => createReflector({ client: as, onEnd, ...scope }),
     changed: (access, change) => dependencyChanged(context, access, change),
     ...(options.wideFrom === undefined ? {} : { wideFrom: options.wideFrom }),
@@ -159,6 +175,7 @@ export function createController(options: ControllerOptions): Controller {
     ...accesses.all().flatMap(({ tracker }) => tracker.reflectors()),
     // Without the right to watch CRDs, who waits for a kind looks again after a while.
     ...(kinds.reflector.state().refused ? [] : [kinds.reflector]),
+    ...(!rulesCount || readiness.reflector.state().refused ? [] : [readiness.reflector]),
   ];
   metrics.readFrom(() => {
     const { queued, running, failing, oldestWaitMs } = queue.stats();
@@ -186,6 +203,11 @@ export function createController(options: ControllerOptions): Controller {
   return {
     async start() {
       await served(client, AbortSignal.any([installed.signal, stopping.signal]));
+      // Before any object is judged.
+      if (rulesCount) {
+        readiness.start();
+        await readiness.known;
+      }
       if (stopping.signal.aborted) return;
       airways.start();
       for (const { reflector } of context.flights.values()) reflector.start();
@@ -203,6 +225,7 @@ export function createController(options: ControllerOptions): Controller {
       });
       if (stopping.signal.aborted) return;
       leads = true;
+      readiness.tellProblems();
       for (const name of context.airwayObjects.keys()) queue.add(airwayKey(name), { priority: "high" });
       for (const store of ownerStores(context)) {
         for (const key of store.keys()) queue.add(key, { priority: "low" });
@@ -210,7 +233,7 @@ export function createController(options: ControllerOptions): Controller {
     },
     async stop() {
       stopping.abort(new Error("the controller stops"));
-      await Promise.all([airways.stop(), kinds.stop()]);
+      await Promise.all([airways.stop(), kinds.stop(), readiness.stop()]);
       await Promise.all(ownerStores(context).map(({ reflector }) => reflector.stop()));
       await queue.stop();
       await flushHistory(context);

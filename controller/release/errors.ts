@@ -49,6 +49,14 @@ export const errors = defineErrors({
       `the flight's output, ${f.object}: the cluster has no kind ${f.kind} in ${f.apiVersion}`,
     todo: "Install its CustomResourceDefinition, render it in the same output, or correct apiVersion and kind.",
   },
+  RELEASE_READINESS_INVALID: {
+    message: (f: { where: string; problem: string }) => `${f.where}: ${f.problem}`,
+    todo: "Name a kind by Kind.group, or all of a group by _.group, and the condition types that must hold, separated by spaces.",
+  },
+  RELEASE_READINESS_LUA: {
+    message: (f: { where: string }) => `${f.where}: readiness in Lua is not supported`,
+    todo: "Label a ConfigMap with resource.yoke.cd/readiness: conditions, and name the condition types that must hold.",
+  },
   RELEASE_REVISION_TOO_LARGE: {
     message: (f: { objects: number; bytes: number; limit: number }) =>
       `the revision of ${f.objects} objects takes ${f.bytes} bytes, more than the ${f.limit} that a Secret has room for`,

@@ -3,7 +3,7 @@
 import { type KubeObject, parseApiVersion } from "../kube/object.ts";
 import { ownedFields } from "./fields.ts";
 import { ownerKey } from "./normalise.ts";
-import { readiness } from "./readiness.ts";
+import { noRules, type RuleBook, readiness } from "./readiness.ts";
 
 export interface ObjectFacts {
   /** See `ownedFields`. */
@@ -15,20 +15,21 @@ export interface ObjectFacts {
   readonly owner: string;
   readonly deleting: boolean;
   readonly ready: boolean;
-  /** What is missing, where the object says it itself in a Ready condition; else empty. */
+  /** What is missing, where the object says it itself in a condition; else empty. */
   readonly gap: string;
   /** Set when the object can not become ready any more, for example a failed Job. */
   readonly failure: string | undefined;
 }
 
-export function factsOf(object: KubeObject): ObjectFacts {
-  const { ready, failed, reason } = readiness(object);
+export function factsOf(object: KubeObject, book: RuleBook = noRules): ObjectFacts {
+  const { ready, failed, reason } = readiness(object, book);
+  const saysItself = !isWorkload(object) || book.ruleFor(object) !== undefined;
   return {
     fields: ownedFields(object),
     owner: ownerKey(object) || servedAirway(object),
     deleting: object.metadata.deletionTimestamp !== undefined,
     ready,
-    gap: ready || isWorkload(object) ? "" : reason,
+    gap: !ready && saysItself ? reason : "",
     failure: failed === true ? reason : undefined,
   };
 }

@@ -4,9 +4,10 @@
  * Deliberate differences from yoke: replica counts are held against `spec.replicas`; a ReplicaSet needs no
  * `updatedReplicas`, which it does not have; a finished Pod is ready; a Service is ready when it exists, because yoke's
  * EndpointSlice check says nothing of the endpoints and is never true for ExternalName; and any custom resource that
- * reports a `Ready` condition is believed.
+ * reports a `Ready` condition is believed, unless somebody says otherwise (`customReadiness.ts`).
  */
 import { groupKind, type KubeObject, parseApiVersion } from "../kube/object.ts";
+import type { ReadinessRule } from "./customReadiness.ts";
 import { title } from "./normalise.ts";
 
 export interface Readiness {
@@ -28,7 +29,8 @@ interface Live {
   readonly status: Record<string, unknown>;
 }
 
-const rules: Record<string, Rule> = {
+/** Nobody can say otherwise. */
+const builtIn: Record<string, Rule> = {
   Namespace: live => (live.status["phase"] === "Active" ? undefined : `phase is ${text(live.status["phase"])}`),
   Pod: pod,
   "Deployment.apps": deployment,
@@ -43,30 +45,53 @@ const rules: Record<string, Rule> = {
   "Airway.yoke.cd": readyCondition,
   "Flight.yoke.cd": readyCondition,
   "ClusterFlight.yoke.cd": readyCondition,
+};
+
+const known: Record<string, Rule> = {
   // The operator that the demo stands on: a secret that was not fetched must be seen, also before it says so.
   "ExternalSecret.external-secrets.io": readyCondition,
   "SecretStore.external-secrets.io": readyCondition,
   "ClusterSecretStore.external-secrets.io": readyCondition,
 };
 
-export function readiness(object: KubeObject): Readiness {
-  const gap = ruleOf(object)(live(object));
+/** The rules of users, by kind; undefined: there is none, or none that counts. */
+export interface RuleBook {
+  ruleFor(kind: { readonly apiVersion: string; readonly kind: string }): ReadinessRule | undefined;
+}
+
+export const noRules: RuleBook = { ruleFor: () => undefined };
+
+export function readiness(object: KubeObject, book: RuleBook = noRules): Readiness {
+  const gap = ruleOf(object, book)(live(object));
   if (gap === undefined) return { ready: true, reason: `${title(object)}: ready` };
   if (typeof gap === "string") return { ready: false, reason: `${title(object)}: ${gap}` };
   return { ready: false, failed: true, reason: `${title(object)}: ${gap.failure}` };
 }
 
 /** Whether the readiness of this kind can be told from more than metadata only; the others are ready at once. */
-export function readsWhole(type: { apiVersion: string; kind: string }): boolean {
-  return Object.hasOwn(rules, groupKind(type)) || !isKubernetesGroup(parseApiVersion(type.apiVersion).group);
+export function readsWhole(type: { apiVersion: string; kind: string }, book: RuleBook = noRules): boolean {
+  const isOwn = isKubernetesGroup(parseApiVersion(type.apiVersion).group);
+  return isBuiltIn(type) || !isOwn || book.ruleFor(type) !== undefined;
 }
 
-function ruleOf(object: KubeObject): Rule {
+export function isBuiltIn(kind: { readonly apiVersion: string; readonly kind: string }): boolean {
+  return Object.hasOwn(builtIn, groupKind(kind));
+}
+
+function ruleOf(object: KubeObject, book: RuleBook): Rule {
   const gk = groupKind(object);
-  const rule = Object.hasOwn(rules, gk) ? rules[gk] : undefined;
+  const rule = Object.hasOwn(builtIn, gk) ? builtIn[gk] : undefined;
   if (rule !== undefined) return rule;
   if (isInstance(object)) return readyCondition;
+  const custom = book.ruleFor(object);
+  if (custom !== undefined) return ruled(custom);
+  if (Object.hasOwn(known, gk)) return known[gk] ?? atOnce;
   return isKubernetesGroup(parseApiVersion(object.apiVersion).group) ? atOnce : believed;
+}
+
+function ruled({ conditions, refused }: ReadinessRule): Rule {
+  if (refused !== undefined) return () => `whether it is ready cannot be told: ${refused.message} (${refused.code})`;
+  return object => firstGap(conditions.map(type => conditionGap(object, type)));
 }
 
 /** Groups without a dot and `*.k8s.io` are Kubernetes' own. */
