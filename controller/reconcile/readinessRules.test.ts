@@ -3,7 +3,7 @@ import { answerError } from "../kube/errors.ts";
 import type { KubeObject, ResourceType } from "../kube/object.ts";
 import type { ReflectorHandler } from "../kube/reflector.ts";
 import { tellList } from "../kube/testing/tellList.ts";
-import { ReadinessRules } from "./readinessRules.ts";
+import { listReadiness, ReadinessRules } from "./readinessRules.ts";
 
 function setUp() {
   const changes: ((type: ResourceType) => boolean)[] = [];
@@ -81,4 +81,15 @@ it("an API server in trouble is waited for, and a stop is not kept waiting", asy
   await rules.stop();
   await rules.known;
   expect(warnings).toEqual([]);
+});
+
+it("rules are listed for who asks once, as far as he may", async () => {
+  const items = [configMap("a", { "Widget.x.io": "Synced" })];
+  const listed = await listReadiness({ list: async () => ({ items, resourceVersion: "1" }) });
+  expect(listed.ruleFor(widget)).toMatchObject({ conditions: ["Synced"] });
+  const refusing = (status: number) => ({
+    list: () => Promise.reject(answerError({ method: "GET", path: "/" }, { status, body: "" })),
+  });
+  expect((await listReadiness(refusing(403))).ruleFor(widget)).toBeUndefined();
+  await expect(listReadiness(refusing(503))).rejects.toThrow();
 });

@@ -4,6 +4,7 @@
  */
 
 import { type CodedError, describeError } from "../../lib/errors.ts";
+import type { KubeClient } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ResourceType } from "../kube/object.ts";
 import { nameKey, type Reflector, type ReflectorHandler } from "../kube/reflector.ts";
@@ -27,6 +28,18 @@ const configMapType: ResourceType = {
   plural: "configmaps",
   namespaced: true,
 };
+
+/** As they are now; none where they may not be listed. */
+export async function listReadiness(client: Pick<KubeClient, "list">): Promise<CustomReadiness> {
+  const custom = new CustomReadiness();
+  try {
+    const { items } = await client.list(configMapType, { labelSelector: readinessLabel });
+    for (const configMap of items) custom.set(nameKey(configMap.metadata), readRules(configMap).rules);
+  } catch (error) {
+    if (!isKubeError(error, "KUBE_FORBIDDEN")) throw error;
+  }
+  return custom;
+}
 
 interface Told {
   readonly configMap: KubeObject;

@@ -3,8 +3,9 @@
 import type { KubeClient } from "../../kube/client.ts";
 import { type KubeObject, refOf } from "../../kube/object.ts";
 import { describe } from "../../reconcile/explain.ts";
+import { listReadiness } from "../../reconcile/readinessRules.ts";
 import { pinnedRevision } from "../../reconcile/rollback.ts";
-import { readiness, readsWhole } from "../../release/readiness.ts";
+import { type RuleBook, readiness, readsWhole } from "../../release/readiness.ts";
 import type { InventoryEntry } from "../../release/record.ts";
 import { type Roll, writeRoll } from "../../release/roll.ts";
 import type { Answer } from "../answer.ts";
@@ -15,7 +16,8 @@ import { findRelease, onlyName, type Release } from "../release.ts";
 export async function why(cluster: Cluster, words: readonly string[], now: number): Promise<Answer> {
   const release = await findRelease(cluster, onlyName(words));
   const { owner, record } = release;
-  const children = await Promise.all(record.inventory.map(entry => healthOf(cluster.client, entry)));
+  const rules = await listReadiness(cluster.client);
+  const children = await Promise.all(record.inventory.map(entry => healthOf(cluster.client, rules, entry)));
   const conditions = conditionsOf(owner);
   const { flight, revision, lookups, rolls, failures } = record;
   const data = {
@@ -42,13 +44,13 @@ interface Health {
   readonly detail: string;
 }
 
-async function healthOf(client: KubeClient, entry: InventoryEntry): Promise<Health> {
+async function healthOf(client: KubeClient, rules: RuleBook, entry: InventoryEntry): Promise<Health> {
   try {
     // Of kinds without readiness, Secrets among them, it is enough to know that they are there.
-    const live = await client.get(entry, { metadataOnly: !readsWhole(entry) });
+    const live = await client.get(entry, { metadataOnly: !readsWhole(entry, rules) });
     if (live === undefined) return { entry, ready: false, detail: "it is not there" };
     if (live.metadata.deletionTimestamp !== undefined) return { entry, ready: false, detail: "it is being deleted" };
-    const { ready, reason } = readiness(live);
+    const { ready, reason } = readiness(live, rules);
     return { entry, ready, detail: ready ? "ready" : reason.slice(reason.indexOf(": ") + 2) };
   } catch (error) {
     return { entry, ready: false, detail: `not known: ${error instanceof Error ? error.message : String(error)}` };
