@@ -44,6 +44,12 @@ export function indented(text: string, by = "  "): string {
   return text.replaceAll(/^(?=.)/gm, by);
 }
 
+/** What others wrote, without what a terminal would take for a command to itself. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are meant.
+  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "�");
+}
+
 /** For machines. */
 export function plainRef({ apiVersion, kind, namespace, name }: ObjectRef): Record<string, string> {
   return { apiVersion, kind, ...(namespace === "" ? {} : { namespace }), name };

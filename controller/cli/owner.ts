@@ -3,7 +3,7 @@
 import { annotationOf, effectiveMode, overrideFlight } from "../admission/overrides.ts";
 import { parseFlight } from "../airway/flightSpec.ts";
 import { parseAirway } from "../airway/spec.ts";
-import { groupKind, type KubeObject, type ResourceType } from "../kube/object.ts";
+import { groupKind, type KubeObject, type ResourceType, refOf } from "../kube/object.ts";
 import { loadFlight, readConfigMap } from "../reconcile/airwayFlight.ts";
 import type { Source } from "../reconcile/context.ts";
 import { flightKinds, flightReleaseName, flightReleaseSpec } from "../reconcile/flight.ts";
@@ -79,13 +79,13 @@ export async function renderInput(
   return { type, object, name: releaseNameOf(type, object), spec: { ...of, mode, moduleUrl: url ?? spec.flightUrl } };
 }
 
-/** As the API server would place it. */
+/** As the API server would place it, and as the controller knows it. */
 export function placed(
   object: KubeObject,
   { namespaced }: Pick<ResourceType, "namespaced">,
   namespace: string,
 ): KubeObject {
-  const { namespace: own, ...metadata } = object.metadata;
+  const { namespace: own, managedFields: _, ...metadata } = object.metadata;
   return { ...object, metadata: namespaced ? { ...metadata, namespace: own ?? namespace } : { ...metadata } };
 }
 
@@ -113,4 +113,24 @@ export function holdingOf(
 export async function airwayOf({ client }: Source, type: ResourceType): Promise<KubeObject | undefined> {
   if (flightTypeOf(type) !== undefined) return undefined;
   return client.get({ ...airwayKind, namespace: "", name: `${type.plural}.${type.group}` });
+}
+
+/** The owner in the version that the controller renders, whichever it was named in. */
+export async function asRendered(
+  { client }: Source,
+  owner: KubeObject,
+  airway: KubeObject | undefined,
+): Promise<KubeObject> {
+  const apiVersion = airway && storageVersionOf(airway);
+  if (apiVersion === undefined || apiVersion === owner.apiVersion) return owner;
+  return (await client.get({ ...refOf(owner), apiVersion })) ?? owner;
+}
+
+/** `<group>/<version>` of the Airway's kind; undefined where it says none. */
+export function storageVersionOf(airway: KubeObject): string | undefined {
+  const { template } = (airway["spec"] ?? {}) as {
+    template?: { group?: string; versions?: { name?: string; storage?: boolean }[] };
+  };
+  const version = template?.versions?.find(({ storage }) => storage === true)?.name;
+  return version === undefined ? undefined : `${template?.group}/${version}`;
 }

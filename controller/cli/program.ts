@@ -17,6 +17,7 @@ import { render } from "./commands/render.ts";
 import { rollback } from "./commands/rollback.ts";
 import { why } from "./commands/why.ts";
 import { errors } from "./errors.ts";
+import { printable } from "./format.ts";
 
 interface Common extends ClusterOptions {
   readonly output?: (typeof formats)[number];
@@ -31,6 +32,7 @@ export interface Invocation {
 
 /** Runs one command and returns its exit status. */
 export async function runCommand({ args, name }: Invocation): Promise<number> {
+  process.stdout.once("error", endWithReader);
   const status = { code: 0 };
   const program = programOf(name, status);
   try {
@@ -39,9 +41,20 @@ export async function runCommand({ args, name }: Invocation): Promise<number> {
   } catch (error) {
     // Help that was asked for has been printed.
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    write(process.stderr, `${name}: ${describeError(error instanceof CommanderError ? usageError(error) : error)}\n`);
+    write(
+      process.stderr,
+      `${name}: ${printable(describeError(error instanceof CommanderError ? usageError(error) : error))}\n`,
+    );
     return args[0] === "diff" ? 2 : 1;
+  } finally {
+    process.stdout.off("error", endWithReader);
   }
+}
+
+/** Who reads, such as `head`, has enough. */
+function endWithReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
 }
 
 function usageError({ message }: CommanderError): CodedError {
@@ -178,8 +191,8 @@ interface RenderOptions {
 
 function helpAfter(name: string): string {
   return `
-An object is named as kubectl names it: backend/nginx, or backends.examples.com nginx. What a release made leads to
-its release, so deployment/nginx will do.
+An object is named as kubectl names it: backend/nginx, or backends.examples.com nginx.
+What a release made leads to its release, so deployment/nginx will do.
 
 Without a command, ${name.startsWith("kubectl") ? "this is printed" : "the controller runs"}.`;
 }

@@ -12,6 +12,7 @@ interface Line {
 
 /** Empty when the texts are equal; without the two lines of file names. */
 export function unifiedDiff(before: string, after: string): string {
+  if (before === after) return "";
   const lines = removedFirst(
     diff(linesOf(after), linesOf(before)).map(
       ([operation, text]): Line => ({ sign: operation === 0 ? " " : operation > 0 ? "+" : "-", text }),

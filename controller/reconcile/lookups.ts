@@ -139,7 +139,7 @@ export class RenderLookups {
   async #read(type: ResourceType, ref: ObjectRef, key: string): Promise<Found> {
     if (this.#watched === undefined) {
       return this.#source.client.get(ref).then(
-        object => ({ object, version: object?.metadata.resourceVersion ?? "" }),
+        object => ({ object: object && asTracked(object), version: object?.metadata.resourceVersion ?? "" }),
         (error: Error) => ({ object: undefined, version: unreadable, error }),
       );
     }
@@ -154,4 +154,10 @@ export class RenderLookups {
     const target = { namespace: ref.namespace, groupKind: groupKind(ref), name: ref.name };
     return matches(this.#policy.matchers, target);
   }
+}
+
+/** A flight sees the same whether or not what it looks up is watched. */
+function asTracked(object: KubeObject): KubeObject {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
 }

@@ -1,7 +1,7 @@
 /** The `atc` tool as its own process, against a real API server and a running controller. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { parse, stringify } from "yaml";
 import type { KubeObject } from "../../controller/kube/object.ts";
@@ -253,11 +253,6 @@ describe("wrong input", () => {
     [["why", "backend/absent"], "CLI_OBJECT_MISSING"],
     [["why", "configmap/kube-root-ca.crt"], "CLI_NO_RELEASE"],
     [["why", "backend"], "CLI_USAGE"],
-    [["why", "backend/a", "backend/b"], "CLI_USAGE"],
-    [["history"], "CLI_USAGE"],
-    [["why", "backend/a", "-o", "xml"], "CLI_USAGE"],
-    [["wy", "backend/a"], "CLI_USAGE"],
-    [["preview"], "CLI_USAGE"],
     [["preview", "--airway", "absent.example.com", "--flight", "x.js"], "CLI_OBJECT_MISSING"],
     [["preview", "-f", "/nonexistent.yaml"], "CLI_FILE_UNREADABLE"],
   ])("of %j is told with its code", async (args, code) => {
@@ -287,15 +282,11 @@ describe("wrong input", () => {
   });
 });
 
-describe("help", () => {
-  it("has examples for each command", async () => {
-    const { stdout } = await runAtc(["--help"], { kubeconfig: undefined });
-    for (const command of ["render", "why", "history", "diff", "rollback", "preview"]) {
-      expect(stdout).toContain(`  ${command} `);
-      const help = await runAtc([command, "--help"], { kubeconfig: undefined });
-      expect(help.stdout).toContain(`Examples:\n  atc ${command} `);
-      expect(help.status).toBe(0);
-    }
-    expect((await runAtc(["run", "--help"], { kubeconfig: undefined })).stdout).toContain("--metrics-address");
-  });
+it("without a command tells of the commands to kubectl users, and of the settings to who runs the controller", async () => {
+  const plugin = join(folder, "kubectl-atc");
+  symlinkSync(resolve(import.meta.dirname, "../../controller/main.ts"), plugin);
+  const options = { kubeconfig: undefined };
+  expect((await runAtc([], { ...options, program: plugin })).stdout).toMatch(/^Usage: kubectl atc \[command\]/);
+  expect((await runAtc(["--help"], options)).stdout).toMatch(/^Usage: atc \[command\]/);
+  expect((await runAtc(["run", "--help"], options)).stdout).toContain("--metrics-address");
 });

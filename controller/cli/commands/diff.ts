@@ -15,7 +15,7 @@ import { errors } from "../errors.ts";
 import { withFlights } from "../flights.ts";
 import { plainRef } from "../format.ts";
 import { type KeptRevision, keptRevisions, revisionCalled } from "../history.ts";
-import { airwayOf, holdingOf, renderInput } from "../owner.ts";
+import { airwayOf, asRendered, holdingOf, renderInput } from "../owner.ts";
 import { findRelease, onlyName, parseName, type Release } from "../release.ts";
 
 /** As kubectl diff: 0 for no differences. */
@@ -53,8 +53,9 @@ async function changesByRender(
   { type, owner, record, name }: Release,
 ): Promise<Change[]> {
   const airway = await airwayOf({ client }, type);
+  const rendered = await asRendered({ client }, owner, airway);
   return withFlights(async flights => {
-    const input = await renderInput({ client }, flights, { owner, airway }, namespace);
+    const input = await renderInput({ client }, flights, { owner: rendered, airway }, namespace);
     const { stages, secrets } = await render({ client, ...flights }, input);
     const curtain = createCurtain();
     curtain.remember(secrets.values());
@@ -69,9 +70,14 @@ export async function changesByRevision(
   revision: KeptRevision,
 ): Promise<Change[]> {
   const { type, owner, record, name } = release;
-  const { releasing, prune } = holdingOf(owner, await airwayOf({ client }, type));
+  const airway = await airwayOf({ client }, type);
+  const { releasing, prune } = holdingOf(owner, airway);
   const stored = await stagesOf({ client }, release, revision);
-  const { stages } = await releaseObjects({ client }, { type, name, object: owner, spec: releasing }, stored);
+  const { stages } = await releaseObjects(
+    { client },
+    { type, name, spec: releasing, object: await asRendered({ client }, owner, airway) },
+    stored,
+  );
   return changesOf(client, { name, stages, prune, inventory: record.inventory }, createCurtain());
 }
 

@@ -4,7 +4,7 @@ import { refOf } from "../../kube/object.ts";
 import { describe } from "../../reconcile/explain.ts";
 import type { Answer } from "../answer.ts";
 import type { Cluster } from "../cluster.ts";
-import { moment, plainRef, table } from "../format.ts";
+import { moment, plainRef, printable, table } from "../format.ts";
 import { type KeptRevision, keptRevisions } from "../history.ts";
 import { findRelease, onlyName, type Release } from "../release.ts";
 
@@ -40,7 +40,7 @@ function textOf(release: Release, revisions: readonly KeptRevision[], now: numbe
     moment(revision.createdAt, now),
     String(revision.resources),
     `${revision.source.url} sha1:${revision.source.checksum.slice(0, 12)}`,
-    causeOf(release, revision.name),
+    printable(causeOf(release, revision.name)),
   ]);
   return [table(head, rows), ...notes].join("\n");
 }

@@ -17,7 +17,16 @@ import { errors } from "../errors.ts";
 import { readObjects } from "../files.ts";
 import { type Flights, withFlights } from "../flights.ts";
 import { count, indented, plainRef, styled } from "../format.ts";
-import { airwayKind, defines, flightTypeOf, isAirway, placed, type RenderPlan, renderInput } from "../owner.ts";
+import {
+  airwayKind,
+  defines,
+  flightTypeOf,
+  isAirway,
+  placed,
+  type RenderPlan,
+  renderInput,
+  storageVersionOf,
+} from "../owner.ts";
 import { isSame, overlay } from "../source.ts";
 
 export interface PreviewOptions {
@@ -118,12 +127,11 @@ function affectedOwners(
   return [...itself, ...(all ? others : seeing)];
 }
 
-/** As the Airway says; undefined while it is not served. */
+/** In the version that the controller renders; undefined while it is not served. */
 async function servedType({ client }: Cluster, airway: KubeObject): Promise<ResourceType | undefined> {
-  const { template } = (airway["spec"] ?? {}) as { template?: { names?: { kind?: string }; group?: string } };
-  const { names, group } = template ?? {};
-  if (names?.kind === undefined || group === undefined) return undefined;
-  return client.discovery.preferred(group, names.kind);
+  const { template } = (airway["spec"] ?? {}) as { template?: { names?: { kind?: string } } };
+  const [apiVersion, kind] = [storageVersionOf(airway), template?.names?.kind];
+  return apiVersion === undefined || kind === undefined ? undefined : client.discovery.resolve(apiVersion, kind);
 }
 
 /** All of them; those of the namespace where that is all that may be seen. */

@@ -10,7 +10,7 @@ import type { InventoryEntry } from "../../release/record.ts";
 import { type Roll, writeRoll } from "../../release/roll.ts";
 import type { Answer } from "../answer.ts";
 import type { Cluster } from "../cluster.ts";
-import { indented, moment, plainRef, styled, table } from "../format.ts";
+import { indented, moment, plainRef, printable, styled, table } from "../format.ts";
 import { findRelease, onlyName, type Release } from "../release.ts";
 
 export async function why(cluster: Cluster, words: readonly string[], now: number): Promise<Answer> {
@@ -86,7 +86,7 @@ function textOf(
     last === undefined ? ["", "It has not rolled yet, as far as its status tells."] : ["", rollText(last, now)],
     former.length === 0
       ? []
-      : ["", styled("bold", "Before"), ...former.map(roll => `  ${moment(roll.time, now)}  ${roll.cause}`)],
+      : ["", styled("bold", "Before"), ...former.map(roll => `  ${moment(roll.time, now)}  ${printable(roll.cause)}`)],
     children.length === 0 ? [] : ["", objectsText(children)],
     record.lookups.length === 0
       ? []
@@ -97,14 +97,14 @@ function textOf(
 
 function conditionText({ type, status, reason, message, lastTransitionTime }: Condition, now: number): string {
   const colour = type === "Ready" && status === "True" ? "green" : "yellow";
-  return `${styled(colour, `${type}: ${status}`)} (${reason}) since ${moment(lastTransitionTime, now)}: ${message}`;
+  return `${styled(colour, `${type}: ${status}`)} (${reason}) since ${moment(lastTransitionTime, now)}: ${printable(message)}`;
 }
 
 function rollText(roll: Roll, now: number): string {
   const { time, renderedAt, cause, causes, changes, flight, revision } = roll;
   const took = Date.parse(time) - Date.parse(renderedAt);
   const lines = [
-    `because   ${cause}`,
+    `because   ${printable(cause)}`,
     ...causes.flatMap(({ keys, object }) =>
       keys.map(
         ({ key, before = "(none)", after = "(none)" }) =>

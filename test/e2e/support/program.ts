@@ -18,10 +18,15 @@ export interface ProgramOptions {
   /** undefined: none. */
   readonly kubeconfig: string | undefined;
   readonly stdin?: string;
+  /** Path of the program, where it is not called by its own name. */
+  readonly program?: string;
 }
 
-export async function runAtc(args: readonly string[], { kubeconfig, stdin = "" }: ProgramOptions): Promise<Ended> {
-  const child = spawn(process.execPath, [main, ...args], {
+export async function runAtc(
+  args: readonly string[],
+  { kubeconfig, stdin = "", program = main }: ProgramOptions,
+): Promise<Ended> {
+  const child = spawn(process.execPath, [program, ...args], {
     // No home: nobody's kubeconfig.
     env: { NODE_COMPILE_CACHE: compileCache, PATH: process.env["PATH"], HOME: "/nonexistent", KUBECONFIG: kubeconfig },
     stdio: ["pipe", "pipe", "pipe"],
