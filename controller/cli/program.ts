@@ -14,6 +14,7 @@ import { diff } from "./commands/diff.ts";
 import { history } from "./commands/history.ts";
 import { preview } from "./commands/preview.ts";
 import { render } from "./commands/render.ts";
+import { type RoleOptions, role } from "./commands/role.ts";
 import { rollback } from "./commands/rollback.ts";
 import { why } from "./commands/why.ts";
 import { errors } from "./errors.ts";
@@ -177,6 +178,15 @@ function programOf(name: string, status: { code: number }): Command {
     .option("-f, --filename <path>", "file or folder of the changed objects; - is the standard input", several)
     .option("--airway <name>", "Airway that would get another flight")
     .option("--flight <module>", "path or URL of that flight");
+
+  command<RoleOptions>(
+    "role <airway>",
+    "print a ServiceAccount with the least rights for an Airway's flight, by its matchers and its releases so far",
+    ["role backends.examples.com | kubectl apply -f -", "role backends.examples.com --account team/backend-flight"],
+    (words, options) => withCluster(options, cluster => role(cluster, words, options)),
+  )
+    .option("--account <[namespace/]name>", "the account, instead of the one that the Airway names")
+    .option("--controller <namespace/name>", "account of the controller, which is to act as the other", "atc/atc");
 
   return program;
 }

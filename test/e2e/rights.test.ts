@@ -9,6 +9,7 @@ import { type Atc, type AtcOptions, startAtc } from "./support/atc.ts";
 import { eventually } from "./support/eventually.ts";
 import { backend, echo, hashOf } from "./support/flights.ts";
 import { serviceAccount } from "./support/identity.ts";
+import { runAtc } from "./support/program.ts";
 import { hashOn, World } from "./support/world.ts";
 
 const world = new World(inject("kubeconfig"), "rights");
@@ -195,6 +196,27 @@ describe("a flight with an account", () => {
     await world.gone(ref);
     await world.merge(world.ref("v1", "ConfigMap", "ending", home), { metadata: { finalizers: null } });
     await world.gone(world.ref("v1", "Namespace", home, ""));
+  });
+});
+
+describe("atc role", () => {
+  it("prints all that a release needs of rights, and nothing wider", async () => {
+    await grant("worker", onConfigMaps, onDeployments, onSecret("printed"));
+    await world.secret("printed", "one");
+    const kind = "Printed";
+    const name = await world.airway({ kind, flight: backend, spec: { serviceAccountName: "worker" } });
+    await world.instance(kind, "printed", { secret: "printed" });
+    const args = ["role", name, "--account", `${namespace}/made`, "--controller", "default/atc-rights", "-o", "json"];
+    const { stdout, stderr } = await runAtc(args, { kubeconfig: inject("kubeconfig") });
+    expect(stderr).toBe("");
+    expect(stdout).not.toContain("*");
+    for (const object of (JSON.parse(stdout) as { items: KubeObject[] }).items) await world.apply(object);
+    await world.merge(world.airwayRef(name), { spec: { serviceAccountName: `${namespace}/made` } });
+    await world.ready(world.airwayRef(name));
+    await world.secret("printed", "two");
+    await eventually("the second value is rolled by the new account", async () => {
+      expect(hashOn(await world.get(world.deployment("printed")))).toBe(hashOf({ hello: base64("two") }));
+    });
   });
 });
 
