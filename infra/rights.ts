@@ -30,6 +30,8 @@ export const clusterRules = (served: Wanted["served"]): Rule[] => [
   // Who the controller is itself, and who may set an override.
   { apiGroups: ["authentication.k8s.io"], resources: ["selfsubjectreviews"], verbs: ["create"] },
   { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] },
+  // Those with readiness rules may be anywhere, and RBAC knows no labels. `DISABLE_CUSTOM_READINESS` does without.
+  { apiGroups: [""], resources: ["configmaps"], verbs: ["list", "watch"] },
   // Static mode lets go of what is in a namespace that ends.
   { apiGroups: [""], resources: ["namespaces"], verbs: ["get"] },
 ];
