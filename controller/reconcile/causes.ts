@@ -13,6 +13,20 @@ export interface Cause {
   readonly at: number;
 }
 
+/**
+ * The causes of a roll, with that of a flight which is another one than in the last render though no event said so: its
+ * URL was asked again, or the controller was away. Digests; empty where there is none.
+ */
+export function withFlightChange(
+  causes: readonly Cause[],
+  { before, after }: { readonly before: string; readonly after: string },
+  owner: ObjectRef,
+): readonly Cause[] {
+  const same = before === "" || after === "" || before === after;
+  if (same || causes.some(({ change }) => change === "flight changed")) return causes;
+  return [...causes, { change: "flight changed", object: owner, resourceVersion: "", at: performance.now() }];
+}
+
 /** The first ones tell why; more than these nobody reads. */
 const kept = 8;
 

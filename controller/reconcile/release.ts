@@ -15,7 +15,7 @@ import type { KubeObject } from "../kube/object.ts";
 import type { InventoryEntry, RevisionRecord } from "../release/record.ts";
 import { type Roll, withRoll } from "../release/roll.ts";
 import { type ApplyResult, applyRelease } from "./apply.ts";
-import type { Cause } from "./causes.ts";
+import { type Cause, withFlightChange } from "./causes.ts";
 import type { Context, ReleaseState } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { type AppliedChange, explain } from "./explain.ts";
@@ -33,7 +33,7 @@ import {
 import { calmDown, holdBack } from "./holdBack.ts";
 import { changedParts, currentInputs, finishedInputs } from "./inputs.ts";
 import { lookupNeeds, outputNeeds } from "./needs.ts";
-import { isSame, type Owner } from "./owner.ts";
+import { isSame, type Owner, refOfOwner } from "./owner.ts";
 import type { ReleaseSpec } from "./releaseSpec.ts";
 import { FlightExit, type Rendered, redacted, releaseObjects, render } from "./render.ts";
 import { forgetRelease, moveRelease, restoreRelease } from "./restore.ts";
@@ -195,7 +195,9 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   const settled = result.outcome === "complete" && !rendered.unknownKinds;
   const inputs = settled ? finishedInputs({ spec, input, state }, result.seen, draft) : "";
   const revision = result.outcome === "complete" ? await revisionOf(run, object, rendered) : state.record.revision;
-  const roll = rollOf(run, { rendered, renderedAt, causes, result, revision, secret });
+  const flights = { before: state.record.flight, after: rendered.flight };
+  const known = withFlightChange(causes, flights, refOfOwner(owner, object));
+  const roll = rollOf(run, { rendered, renderedAt, causes: known, result, revision, secret });
   state.lastRun = context.now();
   state.record = {
     flight: rendered.flight === "" ? state.record.flight : rendered.flight,

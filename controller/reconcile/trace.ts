@@ -82,6 +82,7 @@ export function tracedClient(client: KubeClient, tracing: Tracing): KubeClient {
   };
   return {
     ...client,
+    as: impersonation => tracedClient(client.as(impersonation), tracing),
     get: (ref, options) => call("get", ref, () => client.get(ref, options)),
     create: (object, options) => call("create", refOf(object), () => client.create(object, options)),
     apply: (object, options) => call("apply", refOf(object), () => client.apply(object, options), options.subresource),

@@ -58,6 +58,18 @@ async function jane(): Promise<KubeClient> {
   return createClient(loadConfig({ kubeconfig }));
 }
 
+describe("the metrics", () => {
+  it("count reviews by what was decided, and tell when the certificate ends", async () => {
+    const reviews = (decision: string) => atc.metric("atc_admission_seconds_count", { webhook: "instance", decision });
+    const [allowed, denied] = [await reviews("allowed"), await reviews("denied")];
+    await world.instance("Echo", "counted", { stages: [configMap("counted")] });
+    expect(await refusal(world.applyInstance("Echo", "refused", { stages: 7 }))).not.toBe("accepted");
+    expect(await reviews("allowed")).toBeGreaterThan(allowed);
+    expect(await reviews("denied")).toBeGreaterThan(denied);
+    expect(await atc.metric("atc_certificate_expiry_timestamp_seconds")).toBeGreaterThan(Date.now() / 1000);
+  });
+});
+
 describe("the configurations", () => {
   it("are there once the controller is ready, and the wide one is not", async () => {
     for (const name of ["atc-airway", "atc-flight", "atc-resources", `echos.${group}`]) {

@@ -86,6 +86,9 @@ test("a tag that moves renders the instances again; a module that is none does n
   // Also for those who come later, and after a restart.
   await world.instance("Moving", "later");
   await renderedBy("later", "two");
+  const looks = (result: string) => atc?.metric("atc_module_looks_total", { source: "oci", result });
+  for (const result of ["fetched", "failed"]) expect(await looks(result)).toBeGreaterThan(0);
+  expect(await atc?.metric("atc_module_loads_total", { result: "newest" })).toBeGreaterThan(0);
   await start();
   await world.instance("Moving", "latest");
   await renderedBy("latest", "two");

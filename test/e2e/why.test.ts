@@ -1,6 +1,6 @@
 /** Why something rolled, as its status, its Event and its trace tell it; and that none of them shows a secret. */
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import type { KubeObject } from "../../controller/kube/object.ts";
+import type { KubeObject, ObjectRef } from "../../controller/kube/object.ts";
 import { type Atc, type AtcOptions, startAtc } from "./support/atc.ts";
 import { attributesOf, type Collector, openCollector, type Span } from "./support/collector.ts";
 import { eventually } from "./support/eventually.ts";
@@ -77,6 +77,12 @@ function configMap(name: string, value: string): KubeObject {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data: { value } };
 }
 
+async function applyFlight(name: string, spec: Readonly<Record<string, unknown>>): Promise<ObjectRef> {
+  const of = world.ref("yoke.cd/v1alpha1", "Flight", name);
+  await world.apply({ apiVersion: of.apiVersion, kind: of.kind, metadata: { name, namespace }, spec });
+  return of;
+}
+
 describe("status and Event name the cause, its version, what changed in the rendered objects and the flight", () => {
   it("when a Secret changed, with its keys and without its values", async () => {
     await world.secret("cause", secrets[0]);
@@ -132,6 +138,25 @@ describe("status and Event name the cause, its version, what changed in the rend
     expect(roll.causes).toMatchObject([{ kind: "Airway", name: airway, resourceVersion: expect.any(String) }]);
     expect(roll.changes).toMatchObject([{ kind: "ConfigMap", paths: ["data.value"] }]);
     expect(roll.flight).not.toBe(former?.flight);
+  });
+
+  it("when the module of a Flight changed", async () => {
+    const dress = (value: string) =>
+      `export default () => JSON.stringify([{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "own" }, data: { value: "${value}" } }]);`;
+    const { flight: wasmUrl } = await world.publish("flight-own", dress("red"));
+    const own = await applyFlight("own", { wasmUrl });
+    await world.ready(own);
+    await world.publish("flight-own", dress("blue"));
+    const flight = await eventually("the Flight tells of a roll", async () => {
+      const found = await world.get(own);
+      if (rollsOf(found).length < 2) throw new Error(JSON.stringify(found["status"]));
+      return found;
+    });
+    expect(rollsOf(flight)[0]?.causes).toMatchObject([
+      { change: "updated", kind: "ConfigMap", name: "flight-own" },
+      { change: "flight changed", kind: "Flight", name: "own" },
+    ]);
+    expect(rollsOf(flight)[0]?.changes).toMatchObject([{ kind: "ConfigMap", why: "changed", paths: ["data.value"] }]);
   });
 
   it("when it happened while the controller was away", async () => {
@@ -207,7 +232,14 @@ describe("a secret", () => {
     await world.airway({ kind: "Leak", flight: withAtob });
     await world.secret("leak", secrets[3]);
     await world.applyInstance("Leak", "leak");
-    await world.condition(world.instanceRef("Leak", "leak"), ({ message }) => message.includes("[secret]"));
+    const flight = await applyFlight("leak", {
+      wasmUrl: `configmap://${namespace}/flight-leaks/flight.js`,
+      ...{ clusterAccess: true, resourceAccessMatchers: ["Secret"] },
+      input: JSON.stringify({ metadata: { name: "leak", namespace } }),
+    });
+    for (const leaking of [world.instanceRef("Leak", "leak"), flight]) {
+      await world.condition(leaking, ({ message }) => message.includes("[secret]"));
+    }
     await eventually("the trace of the failure has come", () => {
       const failed = (span: Span) => attributesOf(span)["error.type"] === "FLIGHT_FAILED";
       if (!collector.spans.some(failed)) throw new Error("not yet");
@@ -217,6 +249,7 @@ describe("a secret", () => {
     const { discovery } = world.client;
     const kinds = [
       ["yoke.cd/v1alpha1", "Airway"],
+      ["yoke.cd/v1alpha1", "Flight"],
       ["events.k8s.io/v1", "Event"],
       ...["Backend", "Echo", "Leak"].map(kind => [`${group}/v1`, kind] as const),
     ] as const;
