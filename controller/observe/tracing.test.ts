@@ -107,6 +107,6 @@ test("without an endpoint there is none, and the controller loads nothing of it"
       return next(name, context);
     } });`;
   const main = resolve(import.meta.dirname, "../main.ts");
-  const options = ["--import", `data:text/javascript,${encodeURIComponent(hook)}`, main, "--help"];
+  const options = ["--import", `data:text/javascript,${encodeURIComponent(hook)}`, main, "run", "--help"];
   expect(execFileSync(process.execPath, options, { encoding: "utf8" })).toContain("OTEL_EXPORTER_OTLP_ENDPOINT");
 });
