@@ -242,7 +242,7 @@ describe("atc render", () => {
       "--flight",
       flight,
     ]);
-    expect(stderr).toMatch(/^atc: /);
+    expect(stderr).toMatch(/^atc: the flight exited with 3: the image is missing\n.*FLIGHT_EXIT/);
     expect(status).toBe(1);
   });
 });
