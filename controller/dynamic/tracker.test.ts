@@ -373,6 +373,19 @@ describe("Tracker", () => {
     expect(changes).toHaveLength(2);
   });
 
+  it("has one list tell anew what one watch serves", async () => {
+    const { tracker, changes, settings, relisted, watchOf } = setUp({ wideFrom: 2 });
+    for (const name of ["a", "b"]) void tracker.track(type, ref(name), { retain: false });
+    await vi.waitFor(() => watchOf(undefined));
+    const { handler } = watchOf(undefined);
+    tellList(handler, [secret("a", 5), secret("b", 5)], "9");
+    settings.prefix = "new ";
+    tracker.reconsider(() => true);
+    expect(new Set(relisted)).toEqual(new Set(["all"]));
+    tellList(handler, [secret("a", 5), secret("b", 5)], "12");
+    expect(changes.map(({ after }) => after)).toEqual(["new v5", "new v5"]);
+  });
+
   it("describes anew what a take-over had told already", async () => {
     const { tracker, watches, changes, settings, relisted, server } = setUp({ needsWhole: false });
     server.set("a", secret("a", 5));

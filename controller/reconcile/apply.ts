@@ -29,7 +29,8 @@ import type { Rendered } from "./render.ts";
  * - `stale`: an input changed meanwhile; the event that says so is in the queue or on its way.
  */
 export interface ApplyResult {
-  readonly outcome: "complete" | "waiting" | "unserved" | "stale";
+  /** `failed`: a stage that does not become ready by waiting. */
+  readonly outcome: "complete" | "waiting" | "failed" | "unserved" | "stale";
   readonly message: string;
   readonly changes: AppliedChange[];
   readonly inventory: readonly InventoryEntry[];
@@ -89,11 +90,8 @@ export async function applyRelease(context: ApplyContext, input: ApplyInput): Pr
     const outcomes = await Promise.all(stage.map(child => applyChild(context, input, child, live, seen)));
     changes.push(...outcomes.map(outcome => outcome.change).filter(change => change !== undefined));
     if (outcomes.some(outcome => outcome.result === "stale")) return result("stale", "an input changed meanwhile");
-    const notReady = stage.filter(child => live.get(child.key)?.facts?.ready !== true);
-    const last = index === desired.length - 1;
-    if (notReady.length > 0 && !last) {
-      return result("waiting", `stage ${index + 1} of ${desired.length}: waiting for ${names(notReady)}`);
-    }
+    const gap = index === desired.length - 1 ? undefined : gapOf(stage, live);
+    if (gap !== undefined) return result(gap.outcome, `stage ${index + 1} of ${desired.length}: ${gap.message}`);
     const waiting = stage.filter((_, at) => outcomes[at]?.result === "wait");
     if (waiting.length > 0)
       return result("waiting", `waiting for ${names(waiting)} to be gone before it is made again`);
@@ -109,6 +107,20 @@ export async function applyRelease(context: ApplyContext, input: ApplyInput): Pr
     if (!children.has(trackedKey(entry))) context.index.discard(input.draft, trackedKey(entry), "child");
   }
   return result("complete", "");
+}
+
+/** What keeps the next stage waiting; undefined: nothing. */
+function gapOf(
+  stage: readonly DesiredChild[],
+  live: ReadonlyMap<string, Tracked<ObjectFacts>>,
+): (Pick<ApplyResult, "message"> & { readonly outcome: "waiting" | "failed" }) | undefined {
+  const children = stage.map(child => ({ ref: refOf(child.object), facts: live.get(child.key)?.facts }));
+  const failure = children.find(({ facts }) => facts?.failure !== undefined)?.facts?.failure;
+  if (failure !== undefined) return { outcome: "failed", message: failure };
+  const waiting = children.filter(({ facts }) => facts?.ready !== true);
+  if (waiting.length === 0) return undefined;
+  const words = waiting.map(({ ref, facts }) => facts?.gap || describe(ref));
+  return { outcome: "waiting", message: `waiting for ${words.join(", ")}` };
 }
 
 /** Right after its CRD got ready in an earlier stage a kind is not served for some moments. */

@@ -213,7 +213,7 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   const ready: Ready =
     result.outcome === "complete"
       ? readyOf(run, object)
-      : { status: "False", reason: "InProgress", message: result.message };
+      : { status: "False", reason: result.outcome === "failed" ? "Error" : "InProgress", message: result.message };
   await tell(context, owner, object, state, { ready, stated: rendered.stated ?? "nothing" });
   // Not before: a status that was not written is rendered again, because only the flight knows its part of it.
   state.inputs = inputs;

@@ -96,7 +96,7 @@ describe("a ConfigMap with conditions", () => {
     await rule({ [`Widget.${group}`]: "Synced" });
     const second = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "second" } };
     await world.applyInstance("Echo", "staged", { stages: [[widget("staged")], [second]] });
-    await waits("staged", "Widget");
+    await waits("staged", `stage 1 of 2: waiting for Widget ${namespace}/staged: condition Synced is not reported yet`);
     expect(await world.client.get(world.configMap("second"))).toBeUndefined();
     await report("staged", { Synced: "True" });
     await world.ready(instance("staged"));
@@ -125,6 +125,57 @@ describe("a ConfigMap with conditions", () => {
     expect((await world.get(instance("restarted"))).metadata.resourceVersion).toBe(resourceVersion);
     await noRule();
     await world.ready(instance("restarted"));
+  });
+});
+
+describe("a Job that fails", () => {
+  const job = (name: string, image: string): KubeObject => {
+    const template = { spec: { restartPolicy: "Never", containers: [{ name: "main", image }] } };
+    return {
+      apiVersion: "batch/v1",
+      kind: "Job",
+      metadata: { name },
+      spec: { backoffLimit: 0, suspend: true, template },
+    };
+  };
+
+  /** As Kubernetes' own controller does; the Job is suspended, so that it keeps out. */
+  async function fails(name: string): Promise<void> {
+    const ref = world.ref("batch/v1", "Job", name);
+    await world.get(ref);
+    const at = "2026-01-01T00:00:00Z";
+    const of = {
+      status: "True",
+      reason: "BackoffLimitExceeded",
+      message: "",
+      lastProbeTime: at,
+      lastTransitionTime: at,
+    };
+    const conditions = [
+      { type: "FailureTarget", ...of },
+      { type: "Failed", ...of },
+    ];
+    await world.client.patch(
+      ref,
+      { status: { startTime: at, conditions } },
+      { type: "merge", fieldManager: "e2e", subresource: "status" },
+    );
+  }
+
+  it("is an error of its release, also in a stage that others wait for, and ends with it", async () => {
+    await world.applyInstance("Echo", "job", { stages: [job("job", "one")] });
+    await waits("job", "Job");
+    await fails("job");
+    const words = `Job ${namespace}/job: failed: BackoffLimitExceeded`;
+    await world.condition(instance("job"), ({ reason, message }) => reason === "Error" && message === words);
+    const later = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "later" } };
+    await world.applyInstance("Echo", "job", { stages: [[job("job", "one")], [later]] });
+    const staged = `stage 1 of 2: ${words}`;
+    await world.condition(instance("job"), ({ reason, message }) => reason === "Error" && message === staged);
+    expect(await world.client.get(world.configMap("later"))).toBeUndefined();
+    await world.instance("Echo", "job", { stages: [[later]] });
+    await world.gone(world.ref("batch/v1", "Job", "job"));
+    await world.get(world.configMap("later"));
   });
 });
 
