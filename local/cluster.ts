@@ -136,7 +136,6 @@ async function ensureLocked({
 async function bringUp(site: Site): Promise<boolean> {
   const found = await problemsOf(site);
   if (found.problems.length === 0) return false;
-  await moveAwayFromTakenPorts(site);
   // All processes are there but do not answer: they are just starting, or they hang.
   if ((await waitReady(site, found.dead.length === 0 ? hangsAfterMs : readyWithinMs)).length === 0) return true;
   site.progress("the cluster does not become ready; restarting all of it with the same data");
@@ -153,6 +152,8 @@ async function waitReady(site: Site, withinMs: number): Promise<readonly string[
     const { problems, dead } = await problemsOf(site);
     if (problems.length === 0 || Date.now() >= deadline) return problems;
     if (dead.length > 0) {
+      // At each attempt: the port may be what it died of.
+      await moveAwayFromTakenPorts(site);
       site.progress(`starting ${dead.join(", ")}`);
       await startWithKwokctl(site.stateDir, site.name);
     }
