@@ -13,6 +13,7 @@ import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import type { ObjectFacts } from "../release/facts.ts";
+import type { OwnerStatus } from "../release/ownerStatus.ts";
 import type { Applied } from "../release/plan.ts";
 import type { ReleaseRecord } from "../release/record.ts";
 import type { AccessBook } from "./accesses.ts";
@@ -66,6 +67,13 @@ export interface ReleaseState {
   access: Access;
 }
 
+export interface Untold {
+  /** What the flight said in that roll. */
+  readonly stated: OwnerStatus | "nothing";
+  /** At a stop, when no run will do it. */
+  tell(): Promise<unknown>;
+}
+
 /** The access is the controller's own. */
 export interface Context extends Access {
   readonly accesses: AccessBook;
@@ -92,6 +100,8 @@ export interface Context extends Access {
   readonly keyring: Keyring;
   /** See `HistoryContext`. */
   readonly unwritten: Set<HistoryState>;
+  /** Statuses of rolls that wait until the rolls of others are done, by key. */
+  readonly untold: Map<string, Untold>;
   /** Milliseconds since the epoch. */
   now(): number;
 }

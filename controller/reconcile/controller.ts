@@ -150,6 +150,7 @@ export function createController(options: ControllerOptions): Controller {
     flights: new Map(),
     states: new Map(),
     unwritten: new Set(),
+    untold: new Map(),
     paceLimits: paceLimits(options.renderBurst),
     spinning: new Set(),
     airwayObjects: new Map(),
@@ -236,6 +237,7 @@ export function createController(options: ControllerOptions): Controller {
       await Promise.all([airways.stop(), kinds.stop(), readiness.stop()]);
       await Promise.all(ownerStores(context).map(({ reflector }) => reflector.stop()));
       await queue.stop();
+      await Promise.allSettled(context.untold.values().map(({ tell }) => tell()));
       await flushHistory(context);
       await Promise.all(accesses.all().map(({ tracker }) => tracker.stop()));
     },
@@ -459,7 +461,8 @@ function dependencyChanged(
       const { ref: object, resourceVersion } = tracked;
       context.causes.add(key, { change, object, resourceVersion, at: performance.now() });
     }
-    context.queue.add(key, { priority: "normal" });
+    // A status can wait until what is out of date is rolled.
+    context.queue.add(key, { priority: renders ? "normal" : "low" });
   }
 }
 

@@ -4,7 +4,7 @@ import { DependencyIndex } from "../dynamic/dependencyIndex.ts";
 import { Tracker } from "../dynamic/tracker.ts";
 import { flightModuleOf } from "../flight/loader.ts";
 import { answerError } from "../kube/errors.ts";
-import type { KubeObject, ObjectRef } from "../kube/object.ts";
+import { type KubeObject, type ObjectRef, refOf } from "../kube/object.ts";
 import type { ReflectorHandler } from "../kube/reflector.ts";
 import { noPages, tellList } from "../kube/testing/tellList.ts";
 import { createMetrics } from "../observe/metrics.ts";
@@ -53,6 +53,7 @@ function setUp(
     deleting?: () => never;
     resolve?: () => Promise<unknown>;
     statusFails?: () => boolean;
+    pressed?: () => boolean;
   } = {},
 ) {
   const statuses: KubeObject[] = [];
@@ -117,7 +118,8 @@ function setUp(
     ...{ states: new Map(), now: () => now, paceLimits: paceLimits(3), spinning: new Set() },
     keyring: { key: async () => Buffer.from("key") },
     unwritten: new Set(),
-    queue: { failures: () => 0, resume: () => undefined, pressed: () => false },
+    untold: new Map(),
+    queue: { failures: () => 0, resume: () => undefined, pressed: options.pressed ?? (() => false) },
     sandbox: {
       run: async () => {
         during();
@@ -167,6 +169,23 @@ describe("reconcileRelease", () => {
     await expect(reconcileRelease(context, owner)).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE" });
     await reconcileRelease(context, owner);
     expect(applied.slice(0, 3)).toEqual(["status", "status", "ConfigMap"]);
+  });
+
+  it("lets rolls of others go before the status of one, but for who edited its owner", async () => {
+    const { context, owner, statuses, watch } = setUp({ pressed: () => true });
+    const cause = { change: "updated", resourceVersion: "9", at: 0 } as const;
+    watch.upsert(instance("u1", "10"));
+    context.causes.add(key, { ...cause, object: { apiVersion: "v1", kind: "Secret", namespace: "ns", name: "s" } });
+    expect(await reconcileRelease(context, owner)).toEqual({ requeueAfterMs: 1 });
+    expect(statuses).toEqual([]);
+    await reconcileRelease(context, owner);
+    expect(statuses).toMatchObject([{ status: { conditions: [{ type: "Ready", status: "True" }] } }]);
+    expect(context.untold.size).toBe(0);
+
+    watch.upsert({ ...instance("u1", "902"), spec: { edited: true } });
+    context.causes.add(key, { ...cause, object: refOf(instance("u1", "902")) });
+    await reconcileRelease(context, owner);
+    expect(context.untold.size).toBe(0);
   });
 
   it.each([

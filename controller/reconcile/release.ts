@@ -11,7 +11,7 @@
 import type { Draft } from "../dynamic/dependencyIndex.ts";
 import { trackedKey } from "../dynamic/tracker.ts";
 import { isKubeError } from "../kube/errors.ts";
-import type { KubeObject } from "../kube/object.ts";
+import { type KubeObject, refKey, refOf } from "../kube/object.ts";
 import type { InventoryEntry, RevisionRecord } from "../release/record.ts";
 import { type Roll, withRoll } from "../release/roll.ts";
 import { type ApplyResult, applyRelease } from "./apply.ts";
@@ -153,9 +153,11 @@ async function rest(run: Run, object: KubeObject): Promise<NextLook> {
   return soonest(nextLook(run), calm);
 }
 
-function tellReadiness(run: Run, object: KubeObject): Promise<boolean> {
+async function tellReadiness(run: Run, object: KubeObject): Promise<void> {
   const { context, owner, state } = run;
-  return tell(context, owner, object, state, { ready: readyOf(run, object), stated: "as before" });
+  const stated = context.untold.get(owner.key)?.stated ?? "as before";
+  await tell(context, owner, object, state, { ready: readyOf(run, object), stated });
+  context.untold.delete(owner.key);
 }
 
 /** `stale`: an input changed meanwhile. Its event leads here again; it may also have been seen before. */
@@ -214,11 +216,27 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
     result.outcome === "complete"
       ? readyOf(run, object)
       : { status: "False", reason: result.outcome === "failed" ? "Error" : "InProgress", message: result.message };
-  await tell(context, owner, object, state, { ready, stated: rendered.stated ?? "nothing" });
+  const stated = rendered.stated ?? "nothing";
+  if (settled && canWait(run, object, causes)) {
+    context.untold.set(key, { stated, tell: () => tellReadiness(run, object) });
+    state.inputs = inputs;
+    return soonest(looksAfter(run, rendered, result), calmDown(run), { requeueAfterMs: 1 });
+  }
+  await tell(context, owner, object, state, { ready, stated });
+  context.untold.delete(key);
   // Not before: a status that was not written is rendered again, because only the flight knows its part of it.
   state.inputs = inputs;
   await keepRevisions(run, object);
   return soonest(looksAfter(run, rendered, result), calmDown(run));
+}
+
+/**
+ * Of a Secret that a thousand releases look up, the rolls go first and the words about them after: the run that is queued
+ * with low priority writes them. A process that dies in between renders again. Who edits an owner gets an answer at once.
+ */
+function canWait({ context }: Run, object: KubeObject, causes: readonly Cause[]): boolean {
+  const own = refKey(refOf(object));
+  return context.queue.pressed() && causes.every(cause => refKey(cause.object) !== own);
 }
 
 /** What the flight makes of the owner, or what the revision holds that the owner asks for. */

@@ -109,6 +109,7 @@ export async function forgetRelease(context: Context, key: string): Promise<void
   void context.webhooks?.setRelease(key, undefined);
   if (known !== undefined) context.unwritten.delete(known.history);
   context.spinning.delete(key);
+  context.untold.delete(key);
   context.accesses.forget(key);
   forgetOwnModule(context, key);
 }

@@ -93,7 +93,7 @@ export async function tellFailure(
   }
 }
 
-/** The controller's Ready stands in place of one that the flight stated; the next run must bring that back. */
+/** The controller's words stand in place of the flight's, also of those yet to be told; the next run must bring them back. */
 export async function tellProblem(
   context: Context,
   owner: Owner,
@@ -101,7 +101,7 @@ export async function tellProblem(
   state: ReleaseState,
   news: { readonly ready: Ready; readonly stated: OwnerStatus | "nothing" },
 ): Promise<void> {
-  if (state.record.stated.conditions.includes("Ready")) {
+  if (context.untold.delete(owner.key) || state.record.stated.conditions.includes("Ready")) {
     state.inputs = "";
     state.record = { ...state.record, inputs: "" };
   }
