@@ -5,6 +5,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { KubeClient } from "../controller/kube/client.ts";
 import type { KubeObject, ObjectRef, ResourceType } from "../controller/kube/object.ts";
+import { isKept } from "../controller/reconcile/removal.ts";
+import { type ReleaseRecord, readRecord } from "../controller/release/record.ts";
 
 type Client = Pick<KubeClient, "get" | "list" | "patch" | "delete"> & {
   readonly discovery: Pick<KubeClient["discovery"], "resolve">;
@@ -25,7 +27,8 @@ const deployment: ObjectRef = { apiVersion: "apps/v1", kind: "Deployment", names
 
 /**
  * Before anything is deleted: an Airway and its instances wait for the controller to let them go. Where none has come
- * back in time, they are let go here; what they own goes by their owner references, and their revisions by name.
+ * back in time, they are let go here. Their children are deleted first: the garbage collector would find them by their
+ * owners' kind, which goes with the Airway.
  *
  * @returns what was done, for the user
  */
@@ -35,7 +38,9 @@ export async function letGo(client: Client, airway: string, waitMs: number): Pro
   if (await controllerComes(client, waitMs)) return "the controller lets its objects go";
   const instances = await instancesOf(client, live);
   for (const instance of instances) {
-    await removeRevisions(client, instance);
+    const record = readRecord(instance);
+    for (const entry of record.inventory) await removeChild(client, instance, entry);
+    await removeRevisions(client, instance, record);
     await dropFinalizers(client, instance);
   }
   await dropFinalizers(client, live);
@@ -65,12 +70,21 @@ async function instancesOf(client: Client, airway: KubeObject): Promise<readonly
   return type === undefined ? [] : (await client.list(type)).items;
 }
 
-/** A status may name anything; a Secret says itself that it is a revision. */
-async function removeRevisions(client: Client, instance: KubeObject): Promise<void> {
-  const status = instance["status"] as { atc?: { revision?: { name?: string; former?: string[] } } } | undefined;
-  const { name = "", former = [] } = status?.atc?.revision ?? {};
-  for (const revision of [name, ...former].filter(Boolean)) {
-    const ref = { apiVersion: "v1", kind: "Secret", namespace: instance.metadata.namespace ?? "", name: revision };
+/** A status may name anything; a child says itself whose it is. What the release would leave behind is left here, too. */
+async function removeChild(client: Client, instance: KubeObject, ref: ObjectRef): Promise<void> {
+  const live = await client.get(ref, { metadataOnly: true });
+  const owners = live?.metadata.ownerReferences ?? [];
+  const others = owners.filter(({ uid }) => uid !== instance.metadata.uid);
+  if (live === undefined || others.length === owners.length) return;
+  if (others.length === 0 && !isKept(ref, { crds: false, namespaces: false })) return await remove(client, ref, live);
+  const metadata = { resourceVersion: live.metadata.resourceVersion, ownerReferences: others };
+  await client.patch(ref, { metadata }, { type: "merge", fieldManager });
+}
+
+/** A Secret says itself that it is a revision. */
+async function removeRevisions(client: Client, instance: KubeObject, { revision }: ReleaseRecord): Promise<void> {
+  for (const name of [revision.name, ...revision.former].filter(Boolean)) {
+    const ref = { apiVersion: "v1", kind: "Secret", namespace: instance.metadata.namespace ?? "", name };
     const found = await client.get(ref, { metadataOnly: true });
     if (found?.metadata.labels?.["internal.yoke/kind"] === "revision") await remove(client, ref, found);
   }
@@ -93,13 +107,18 @@ const webhooksType: ResourceType = {
   namespaced: false,
 };
 
-/** After the controller: its webhooks, which a killed one leaves behind, and its kinds. Returns what was done. */
-export async function removeRemains(client: Client): Promise<string[]> {
+/**
+ * After the controller: its webhooks, which a killed one leaves behind, and its kinds. Returns what was done.
+ *
+ * @param airways the stack's own, which are gone by now; the kinds that they defined go with them
+ */
+export async function removeRemains(client: Client, airways: readonly string[]): Promise<string[]> {
   const { items } = await client.list(webhooksType, { labelSelector: "atc.yoke.cd/webhooks=true" });
   const ours = items.filter(callsOurService);
   for (const object of ours)
     await remove(client, clusterScoped(object.apiVersion, object.kind, object.metadata.name), object);
   const done = ours.map(({ metadata }) => `webhooks ${metadata.name} removed`);
+  for (const airway of airways) done.push(await removeInstanceKind(client, airway));
   for (const plural of ["flights", "clusterflights", "airways"]) done.push(await removeKind(client, plural));
   return done;
 }
@@ -110,6 +129,15 @@ function callsOurService(configuration: KubeObject): boolean {
     | undefined;
   const services = (webhooks ?? []).map(({ clientConfig }) => clientConfig.service);
   return services.some(service => service?.namespace === "atc" && service.name === "atc");
+}
+
+async function removeInstanceKind(client: Client, airway: string): Promise<string> {
+  const found = await client.get(crd(airway));
+  if (found === undefined) return `${airway} is not there`;
+  const isDefined = found.metadata.ownerReferences?.some(({ kind, name }) => kind === "Airway" && name === airway);
+  if (!isDefined || (await client.get(airwayRef(airway))) !== undefined) return `${airway} stays: it is of others`;
+  await remove(client, crd(airway), found);
+  return `${airway} removed`;
 }
 
 /** Removes a kind of the controller's unless somebody has objects of it, which would go with it. */

@@ -38,10 +38,11 @@ export function partsInCluster(
     },
     inCluster(cluster, images),
   );
+  const airways = wanted.served.map(({ group, plural }) => `${plural}.${group}`).join(" ");
   const controller = new Controller(
     "atc",
     { image: controllerImage, namespace: namespace("atc"), ...wanted },
-    inCluster(cluster, atLeaving("atc-remains", "after", cluster)),
+    inCluster(cluster, atLeaving("atc-remains", `after ${airways}`, cluster)),
   );
   return { cluster, vault, externalSecrets, controller };
 }

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { letGo } from "../../scripts/existingCluster.ts";
 import { type Atc, startAtc, withAdmission } from "./support/atc.ts";
+import { eventually } from "./support/eventually.ts";
 import { echo } from "./support/flights.ts";
 import { World } from "./support/world.ts";
 
@@ -36,6 +37,10 @@ it("lets Airway, instances, children, revisions and webhooks go without a contro
   await world.delete(world.airwayRef(airway));
   const webhooks = world.ref("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", airway, "");
   const crd = world.ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", airway, "");
-  for (const ref of [world.airwayRef(airway), world.ref("v1", "ConfigMap", "child"), revision, webhooks, crd])
-    await world.gone(ref);
+  for (const ref of [world.airwayRef(airway), world.ref("v1", "ConfigMap", "child"), revision]) await world.gone(ref);
+  // The garbage collector takes half a minute to learn of a kind.
+  for (const ref of [webhooks, crd]) {
+    const isGone = async () => expect(await world.client.get(ref)).toBeUndefined();
+    await eventually(`${ref.kind} ${ref.name} is gone`, isGone, { timeoutMs: 180_000 });
+  }
 });
