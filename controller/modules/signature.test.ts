@@ -50,6 +50,13 @@ test("code behind a signature is not signed", () => {
   expect(() => verify(new Uint8Array(evil))).toThrow(refusal("invalid signature"));
 });
 
+test.each(["\r", "\u2028", "\u2029"])("what follows %j in the line of a signature is code, and not signed", end => {
+  const signed = Buffer.from(signModule(javascript, keys[0]?.[1] ?? stranger)).toString();
+  const evil = signed.replace(/\}\n$/, `,"x":"${end}evil();//"}\n`);
+  expect(evil).toContain("evil();");
+  expect(() => verify(Buffer.from(evil))).toThrow(refusal("module is unsigned"));
+});
+
 test("a payload that is none is refused", () => {
   for (const payload of ["", "null", "{", '{"Fingerprint":1}']) {
     const bytes = new Uint8Array([...wasm, ...customSection("yoke.schematics:signature", payload)]);

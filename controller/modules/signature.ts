@@ -2,7 +2,8 @@
  * Signatures of modules (contract §7): who signed, and over what.
  *
  * A WebAssembly module carries its signature in the custom section `yoke.schematics:signature`, a JavaScript module in
- * its last line, `//# yoke.schematics:signature=<the same JSON>`. Signed is the sha256 of everything else.
+ * its last line, `//# yoke.schematics:signature=<the same JSON>`. Signed is the sha256 of everything else. That line is of
+ * printable ASCII only: there are other characters than a newline that end a comment, and what follows them is code.
  */
 import { constants, createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
 import type { FlightModule } from "../flight/loader.ts";
@@ -100,7 +101,7 @@ function cutLastLine(bytes: Uint8Array): { signed: Uint8Array; signature: string
   const end = bytes.at(-1) === newline ? bytes.length - 1 : bytes.length;
   const start = bytes.lastIndexOf(newline, end - 1) + 1;
   const line = textOf(bytes, start, end);
-  if (!line.startsWith(signatureLine)) return { signed: bytes, signature: undefined };
+  if (!line.startsWith(signatureLine) || !/^[ -~]*$/.test(line)) return { signed: bytes, signature: undefined };
   return { signed: bytes.subarray(0, start), signature: line.slice(signatureLine.length) };
 }
 
