@@ -1,5 +1,7 @@
 /** One look at what a URL names now: its content, or that it has not changed. */
-import { readFile, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { CodedError } from "../../lib/errors.ts";
 import { pullModule } from "./artifact.ts";
 import type { DockerConfig } from "./dockerConfig.ts";
 import { moduleErrors } from "./errors.ts";
@@ -51,16 +53,27 @@ export function createLook(options: SourceOptions): LookAt {
 
 async function lookAtFile(path: string, { written, validator }: LookOptions): Promise<Look> {
   const url = shownUrl(written);
+  // Opening a pipe would wait for who writes into it.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: NodeJS.ErrnoException) => {
+    throw moduleErrors.MODULE_MISSING({ url, why: `the controller cannot read it (${cause.code})` }, cause);
+  });
   try {
-    const { size, mtimeMs, ino } = await stat(path);
+    const stat = await file.stat();
+    if (!stat.isFile()) throw moduleErrors.MODULE_MISSING({ url, why: "it is no file" });
+    const { size, mtimeMs, ino } = stat;
     const own = { size: String(size), modified: String(mtimeMs), inode: String(ino) };
     if (validator !== undefined && isSame(own, validator)) return { state: "unchanged" };
-    if (size > maxModuleBytes) throw moduleErrors.MODULE_TOO_LARGE({ url, limitMib: maxModuleMib });
-    return { state: "content", content: await readFile(path), validator: own };
+    // Some files of the system have more in them than their size says.
+    const chunks = await file.createReadStream({ end: maxModuleBytes, autoClose: false }).toArray();
+    const content = Buffer.concat(chunks as Buffer[]);
+    if (content.length > maxModuleBytes) throw moduleErrors.MODULE_TOO_LARGE({ url, limitMib: maxModuleMib });
+    return { state: "content", content, validator: own };
   } catch (cause) {
-    const { code } = cause as { code?: string };
-    if (code === "MODULE_TOO_LARGE") throw cause;
+    if (cause instanceof CodedError) throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
     throw moduleErrors.MODULE_MISSING({ url, why: `the controller cannot read it (${code})` }, cause);
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -51,6 +52,12 @@ test("a file is read, unpacked, and noticed when it changes", async () => {
   expect(loaded).toMatchObject({ module: { digest: sha256(`${two} `) }, problem: undefined });
   expect(await textOf(store, { url: path, fresh: true })).toBe(`${two} `);
   await expect(store.load({ url: `${path}.gone` })).rejects.toMatchObject({ code: "MODULE_MISSING" });
+});
+
+test.each(["/dev/zero", "/dev/stdin", "/", "pipe"])("%s is no module, and nobody waits for its end", async name => {
+  const path = name === "pipe" ? join(folder(), name) : name;
+  if (name === "pipe") execFileSync("mkfifo", [path]);
+  await expect(open().load({ url: path })).rejects.toMatchObject({ code: "MODULE_MISSING" });
 });
 
 test("nothing is told of a file that is no flight", async () => {
