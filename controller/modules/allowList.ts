@@ -5,6 +5,9 @@
  * than `/`, `[a-z]` and `[^a-z]` are classes (which may take a `/`), `\` takes the next character as it is. A pattern
  * that is not valid matches nothing. Like there, a `*` is tried shortest first and never reconsidered, so a long URL
  * cannot make a match slow.
+ *
+ * What is matched must be what is asked for, so a list admits no URL that a client reads in another way than people:
+ * `https://evil.com#.good.com/flight` and `https://good.com/team/../evil/flight`.
  */
 
 /** Tells whether one character is what the pattern has in its place. */
@@ -20,11 +23,27 @@ export function createAllowList(patterns: readonly string[]): AllowList {
   const compiled = patterns.map(pattern => ({ pattern, runs: compile(pattern) }));
   return {
     allows(url) {
+      if (patterns.length === 0) return true;
+      if (isAmbiguous(url)) return false;
       const characters = [...url];
-      return patterns.length === 0 || compiled.some(({ runs }) => runs !== undefined && matches(runs, characters));
+      const hasLogin = /^[^:/]+:\/\/[^/]*@(?!sha256:)/.test(url);
+      return compiled.some(
+        // The host is what follows an @, so one that nobody wrote into the pattern is none of the pattern's.
+        ({ pattern, runs }) => runs !== undefined && (!hasLogin || pattern.includes("@")) && matches(runs, characters),
+      );
     },
     invalid: compiled.filter(({ runs }) => runs === undefined).map(({ pattern }) => pattern),
   };
+}
+
+/** Has steps up, or characters that end a host before its slash or that clients drop or turn. */
+function isAmbiguous(url: string): boolean {
+  const [, authority = "", path = ""] = /^(?:[^:/]+:\/\/([^/]*))?([^?#]*)/.exec(url) ?? [];
+  if (/[?#]/.test(authority) || /[\\\p{Cc}]/u.test(url)) return true;
+  return path
+    .replace(/^\.\//, "")
+    .split("/")
+    .some(step => /^(?:\.|%2e){1,2}$/i.test(step));
 }
 
 /** The takers between the stars: `a*b` has two runs. Undefined when the pattern is not valid. */

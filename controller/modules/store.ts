@@ -143,8 +143,8 @@ class Store implements ModuleStore {
   }
 
   #entry({ url: written, insecure = false }: ModuleRequest, url: RemoteUrl): Entry {
-    // What came over a line that nobody vouches for is nothing for those who did not ask for that.
-    const key = insecure ? `insecure ${written}` : written;
+    // What came over a line that nobody vouches for is nothing for those who did not ask for that. No URL has a NUL.
+    const key = insecure ? `${written}\0insecure` : written;
     const entry = this.#entries.get(key) ?? this.#newEntry(key, written, insecure, url);
     this.#entries.delete(key);
     this.#entries.set(key, entry);

@@ -68,6 +68,8 @@ function parseReference(rest: string, refuse: Refuse): OciUrl {
   const [first = "", ...others] = path.split("/");
   const hasHost = others.length > 0 && (/[.:]/.test(first) || first === "localhost");
   const repository = hasHost ? others.join("/") : others.length > 0 ? path : `library/${path}`;
+  // No more than host and port: the rest of a URL would be asked of another host than the one that logins are for.
+  if (hasHost && !/^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(first)) throw refuse("it names no registry");
   if (hasHost && !URL.canParse(`https://${first}`)) throw refuse("it names no registry");
   if (!repositoryPattern.test(repository)) throw refuse(`"${repository}" is no repository`);
   if (tag !== undefined && !tagPattern.test(tag)) throw refuse(`"${tag}" is no tag`);
