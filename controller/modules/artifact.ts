@@ -1,7 +1,7 @@
 /** A module as an OCI artifact: which manifest, and which layer of it. The formats are yoke's; JavaScript is ours. */
 import { z } from "zod";
 import { moduleErrors } from "./errors.ts";
-import type { Registry } from "./registry.ts";
+import { isDigest, type Registry } from "./registry.ts";
 import { maxModuleBytes, maxModuleMib } from "./unpack.ts";
 import type { OciUrl } from "./url.ts";
 
@@ -47,6 +47,12 @@ async function findLayer(registry: Registry, manifest: Manifest, shown: string) 
   if (manifest.manifests === undefined) return layerOf(manifest, shown);
   const problems: Error[] = [];
   for (const entry of manifest.manifests.slice(0, mostManifests)) {
+    if (!isDigest(entry.digest)) {
+      problems.push(
+        moduleErrors.MODULE_ARTIFACT({ url: shown, why: "its index names a manifest without a sha256 digest" }),
+      );
+      continue;
+    }
     const { manifest: listed } = await registry.manifest(entry.digest);
     try {
       return layerOf(parse(listed, shown), shown);

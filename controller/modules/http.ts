@@ -10,6 +10,8 @@ import { moduleErrors } from "./errors.ts";
 
 export interface HttpAnswer {
   readonly status: number;
+  /** Whose answer it is, after redirects. */
+  readonly origin: string;
   header(name: string): string | undefined;
   readonly body: Buffer;
 }
@@ -82,7 +84,11 @@ async function follow(first: URL, options: HttpGet, agentFor: AgentFor): Promise
     if (next === null || !/^https?:$/.test(next.protocol)) throw unreachable(options, "it redirects to no web address");
     if (url.protocol === "https:" && next.protocol === "http:")
       throw unreachable(options, "it redirects to plain http");
-    if (next.origin !== url.origin) headers = withoutLogin(headers);
+    if (next.origin !== url.origin) {
+      // A body is sent where there is a token in it.
+      if (options.body !== undefined) throw unreachable(options, "it redirects a login to another host");
+      headers = withoutLogin(headers);
+    }
     url = next;
   }
   throw unreachable(options, `more than ${mostRedirects} redirects`);
@@ -132,7 +138,7 @@ async function exchange(url: URL, options: HttpGet, agentFor: AgentFor): Promise
       chunks.push(chunk);
     }
     const header = (name: string) => [answer.headers[name]].flat()[0];
-    return { status: answer.statusCode, header, body: Buffer.concat(chunks) };
+    return { status: answer.statusCode, origin: url.origin, header, body: Buffer.concat(chunks) };
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof CodedError) throw error;

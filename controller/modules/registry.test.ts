@@ -49,6 +49,12 @@ test.each<[name: string, behaviour: Behaviour, reference: string, says: RegExp]>
   ["a layer without a digest", { manifest: manifestOf({ digest: "../../secret" }) }, ":v1", /no sha256 digest/],
   ["no JSON", { manifest: "<html>" }, ":v1", /its manifest is not JSON/],
   ["no manifest", { manifest: "[]" }, ":v1", /its manifest is broken/],
+  [
+    "an index that follows a tag",
+    { manifest: '{"manifests":[{"mediaType":"","digest":"v1","size":1}]}' },
+    ":v1",
+    /without a sha256/,
+  ],
   ["an empty index", { manifest: '{"manifests":[]}' }, ":v1", /its index is empty/],
 ])("%s is refused", async (_, behaviour, reference, says) => {
   const error = await pull(await registry(behaviour), { reference }).catch((problem: Error) => problem);
@@ -94,6 +100,31 @@ test("an identity token is exchanged for one of the registry", async () => {
   });
   expect((await pull(server, { docker: docker(server.host) })).module.kind).toBe("javascript");
   expect(tokens.asked.map(({ method }) => method)).toEqual(["POST"]);
+});
+
+test("a login goes neither where storage asks for it nor where a token service leads", async () => {
+  const elsewhere = await webServer(({ path }, response) => {
+    const realm = `Bearer realm="http://${elsewhere.host}/t"`;
+    if (path === "/t") response.end('{"token":"x"}');
+    else response.writeHead(401, { "www-authenticate": realm }).end();
+  });
+  const leading = await registry({
+    before: (_, response) => {
+      response.writeHead(307, { location: `http://${elsewhere.host}/stored` }).end();
+      return true;
+    },
+  });
+  const basic = { auths: { [leading.host]: { auth: "c2VjcmV0" } } };
+  await expect(pull(leading, { docker: basic })).rejects.toMatchObject({ code: "MODULE_LOGIN" });
+  const asking = await registry({
+    before: ({ path }, response) => {
+      if (path === "/t") response.writeHead(307, { location: `http://${elsewhere.host}/t` }).end();
+      else response.writeHead(401, { "www-authenticate": `Bearer realm="http://${asking.host}/t"` }).end();
+      return true;
+    },
+  });
+  await expect(pull(asking, { docker: docker(asking.host) })).rejects.toMatchObject({ code: "MODULE_UNREACHABLE" });
+  expect(elsewhere.asked.map(({ path }) => path)).not.toContain("/t");
 });
 
 test("a token service in trouble is tried again, one that says no is told", async () => {

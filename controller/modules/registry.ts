@@ -54,12 +54,16 @@ export function openRegistry(url: OciUrl, access: RegistryAccess): Registry {
       return { digest, manifest: parseJson(answer.body, access) };
     },
     async blob(digest, limit) {
-      if (!/^sha256:[0-9a-f]{64}$/.test(digest)) throw artifactError(access, "its layer has no sha256 digest");
+      if (!isDigest(digest)) throw artifactError(access, "its layer has no sha256 digest");
       const { body } = await ask(`blobs/${digest}`, { headers: { "accept-encoding": "identity" }, limit });
       if (sha256(body) !== digest) throw artifactError(access, `its layer is not what ${digest} names`);
       return body;
     },
   };
+}
+
+export function isDigest(text: string): boolean {
+  return /^sha256:[0-9a-f]{64}$/.test(text);
 }
 
 function sha256(bytes: Uint8Array): string {
@@ -104,7 +108,8 @@ function asker(url: OciUrl, access: RegistryAccess): Ask {
   };
   return async (path, how) => {
     let answer = await send(path, how);
-    if (answer.status === 401) {
+    // What storage says that a registry has led to is not what the registry wants to have.
+    if (answer.status === 401 && answer.origin === base?.origin) {
       authorization = await logIn(answer, { url, access, login, plain: base?.protocol === "http:" });
       answer = await send(path, how);
     }
