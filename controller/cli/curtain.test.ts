@@ -28,6 +28,14 @@ describe("the curtain", () => {
     expect(JSON.stringify(createCurtain().cover(secret("hunter22")))).not.toBe(shown);
   });
 
+  it("hides what was applied last by kubectl", () => {
+    const { metadata, ...rest } = secret("hunter22");
+    const last = { "kubectl.kubernetes.io/last-applied-configuration": JSON.stringify(rest) };
+    const shown = createCurtain().cover({ ...rest, metadata: { ...metadata, annotations: { ...last, a: "b" } } });
+    expect(JSON.stringify(shown)).not.toContain(base64("hunter22"));
+    expect(shown.metadata.annotations).toEqual({ a: "b" });
+  });
+
   it("hides what stringData says", () => {
     const { data: _, ...rest } = secret("");
     const shown = createCurtain().cover({ ...rest, stringData: { password: "hunter22" } } as KubeObject);

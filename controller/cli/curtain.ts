@@ -47,10 +47,15 @@ export function asStored(object: KubeObject): KubeObject {
   return { ...(secret as KubeObject), data: { ...(object["data"] as object), ...Object.fromEntries(encoded) } };
 }
 
+/** Where `kubectl apply` keeps all that was applied, with the values. */
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+
 function hidden(object: KubeObject, key: Uint8Array): KubeObject {
   const secret = asStored(object);
   const hashes = [...secretKeys(secret, key)].map(([field, hash]) => [field, `(hidden, ${hash})`]);
-  return { ...secret, ...(secret["data"] === undefined ? {} : { data: Object.fromEntries(hashes) }) };
+  const { [lastApplied]: whole, ...annotations } = secret.metadata.annotations ?? {};
+  const metadata = whole === undefined ? secret.metadata : { ...secret.metadata, annotations };
+  return { ...secret, metadata, ...(secret["data"] === undefined ? {} : { data: Object.fromEntries(hashes) }) };
 }
 
 function mapTexts(value: unknown, map: (text: string) => string): unknown {
