@@ -50,6 +50,17 @@ describe("OwnerStore", () => {
     expect(changes).toEqual(["added", "record"]);
   });
 
+  it("tells what a list of its owner says before the first one of its watch, and then no more that it is new", () => {
+    const { store, changes, watch } = setUp("unlisted");
+    watch.upsert(thing("u", "4"));
+    expect(store.keys()).toEqual([]);
+    store.refresh([thing("u", "5", { other: true })]);
+    expect(changes).toEqual(["added", "input"]);
+    expect(store.keys()).toEqual([key]);
+    tellList(watch, [thing("u", "5", { other: true })], "5");
+    expect(changes).toEqual(["added", "input"]);
+  });
+
   it("tells the instances of the first list when it is complete", () => {
     const { changes, watch } = setUp("unlisted");
     watch.upsert(thing("u", "1"));

@@ -59,8 +59,9 @@ export class OwnerStore {
     return this.#held.get(key)?.input ?? "";
   }
 
+  /** Those that were told. */
   keys(): string[] {
-    return [...this.#held.keys()];
+    return this.#untold === undefined ? [...this.#held.keys()] : [];
   }
 
   /** Takes in the answer of a write of ours, so that the next run does not work on an older state. */
@@ -69,9 +70,13 @@ export class OwnerStore {
     if (this.get(this.#keyOf(object))?.metadata.uid === object.metadata.uid) this.#upsert(object);
   }
 
-  /** Takes in what a list says that is newer than what the watch has told so far. */
+  /**
+   * Takes in what a list says that is newer than what the watch has told so far. The list is complete, so nothing waits
+   * for the watch's first one: who works on these owners by then must not be told that they are new.
+   */
   refresh(objects: readonly KubeObject[]): void {
     for (const object of objects) this.#upsert(object);
+    this.#tell();
   }
 
   /** Every state that is told next is newer than what is known. */
@@ -84,6 +89,10 @@ export class OwnerStore {
 
   #listed(present: ReadonlySet<string>): void {
     for (const [key, { object }] of this.#held) if (!present.has(nameKey(object.metadata))) this.#delete(key);
+    this.#tell();
+  }
+
+  #tell(): void {
     const untold = this.#untold ?? [];
     this.#untold = undefined;
     for (const change of untold) this.#changed(...change);
