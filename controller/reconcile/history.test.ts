@@ -272,6 +272,13 @@ describe("what yoke kept", () => {
     await expect(refused).rejects.toMatchObject({ code: "RELEASE_REVISION_FORGED" });
   });
 
+  it("keeps no release from its end that never had a render, where the controller may not list Secrets", async () => {
+    const { context, subject, secrets } = inherited();
+    secrets.refusals.set("list", 403);
+    await removeHistory(context, subject);
+    expect(secrets.names).toHaveLength(2);
+  });
+
   it("goes with the release", async () => {
     const { context, subject, secrets } = inherited();
     await removeHistory(context, subject);

@@ -259,7 +259,7 @@ export async function activateRevision(
 export async function removeHistory(context: HistoryContext, subject: Subject): Promise<void> {
   const { record, history } = subject.state;
   const known = namesOf(record.revision);
-  const unknown = isInherited(subject) || known.length > mostRevisions ? await list(context, subject) : [];
+  const unknown = known.length > mostRevisions ? await list(context, subject) : await listInherited(context, subject);
   for (const name of new Set([...known, ...unknown.map(({ metadata }) => metadata.name)])) {
     await remove(context, subject, name);
   }
@@ -363,6 +363,18 @@ async function inherit(context: HistoryContext, subject: Subject): Promise<void>
     // Not to know what yoke kept is no reason not to go on from here.
     if (!isKubeError(error, "KUBE_FORBIDDEN")) throw error;
     context.log.warn({ release: subject.name.history, error: error.message }, "a former history is not looked for");
+  }
+}
+
+/** What yoke kept of a release that never got so far as to go on with it. It does not keep that release from its end. */
+async function listInherited(context: HistoryContext, subject: Subject): Promise<KubeObject[]> {
+  if (!isInherited(subject)) return [];
+  try {
+    return await list(context, subject);
+  } catch (error) {
+    if (!isKubeError(error, "KUBE_FORBIDDEN")) throw error;
+    context.log.warn({ release: subject.name.history, error: error.message }, "a former history is left behind");
+    return [];
   }
 }
 
