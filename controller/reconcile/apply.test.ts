@@ -51,6 +51,8 @@ async function applyOne(options: {
     access: context,
     pace: freshPace(paceLimits(1)),
     paced: undefined,
+    problem: undefined,
+    tried: "",
   };
   const seen = new Map(options.seen === undefined ? [] : [[key, options.seen]]);
   const lookups: ObjectRef[] = [];

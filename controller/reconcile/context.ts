@@ -26,6 +26,7 @@ import type { OwnerStore } from "./ownerStore.ts";
 import type { Pace, PaceLimits } from "./pace.ts";
 import type { Rights } from "./rights.ts";
 import type { SecretKeys } from "./secretKeys.ts";
+import type { Ready } from "./status.ts";
 import type { Webhooks } from "./webhooks.ts";
 
 /** One identity towards the API server, and what it watches: what it may not see must not come from another's watch. */
@@ -63,6 +64,10 @@ export interface ReleaseState {
   pace: Pace;
   /** Why it renders less often than it is called upon; undefined: it does not. */
   paced: Paced | undefined;
+  /** Why the last render could not be used; a release that is held back says so still. */
+  problem: Ready | undefined;
+  /** The owner's part of the inputs that were rendered last, whatever became of it (`ownerPart`). */
+  tried: string;
   /** Where its dependencies are held. */
   access: Access;
 }

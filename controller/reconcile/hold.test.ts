@@ -14,7 +14,15 @@ const secret: Cause = {
 
 function hold(given: Partial<HoldInput>) {
   return holdOf({
-    ...{ pace: closed, changed: ["lookups"], causes: [secret], minRollIntervalMs: 60_000, lastRoll: undefined, now },
+    ...{
+      pace: closed,
+      changed: ["lookups"],
+      edited: false,
+      causes: [secret],
+      minRollIntervalMs: 60_000,
+      lastRoll: undefined,
+      now,
+    },
     ...given,
   });
 }
@@ -64,6 +72,6 @@ describe("a spinning release", () => {
   });
 
   test("takes an edit within a second", () => {
-    expect(hold({ pace: open, changed: ["owner", "lookups"] })?.waitMs).toBe(500);
+    expect(hold({ pace: open, changed: ["owner", "lookups"], edited: true })?.waitMs).toBe(500);
   });
 });

@@ -27,6 +27,8 @@ export const minRollIntervalAnnotation = "atc.yoke.cd/min-roll-interval";
 export interface HoldInput {
   readonly pace: Pace;
   readonly changed: readonly InputPart[];
+  /** Since the last attempt to render it, the owner was. */
+  readonly edited: boolean;
   /** The first one names what is waiting. */
   readonly causes: readonly Cause[];
   readonly minRollIntervalMs: number;
@@ -37,8 +39,16 @@ export interface HoldInput {
 }
 
 /** undefined: render now. */
-export function holdOf({ pace, changed, causes, minRollIntervalMs, lastRoll, now }: HoldInput): Hold | undefined {
-  const spinMs = waitBefore(pace, now, changed.includes("owner"));
+export function holdOf({
+  pace,
+  changed,
+  edited,
+  causes,
+  minRollIntervalMs,
+  lastRoll,
+  now,
+}: HoldInput): Hold | undefined {
+  const spinMs = waitBefore(pace, now, edited);
   if (spinMs > 0) return { waitMs: spinMs, ...spinning(pace, causes) };
   // An edit, a new flight and damage to a child are dealt with at once.
   const onlyLookups = changed.length === 1 && changed[0] === "lookups";

@@ -2,18 +2,20 @@
 
 import type { KubeObject } from "../kube/object.ts";
 import { holdOf, minRollInterval, spinning } from "./hold.ts";
-import type { InputPart } from "./inputs.ts";
+import { changedParts, ownerPart } from "./inputs.ts";
 import { closesAfter, paceAfterRender, paceAt } from "./pace.ts";
 import type { NextLook, Run } from "./release.ts";
 
 /** Milliseconds for which the render has to wait; 0: it begins now, and is counted. `state.paced` says why. */
-export function holdBack({ context, owner, state, spec }: Run, object: KubeObject, changed: InputPart[]): number {
+export function holdBack({ context, owner, state, spec }: Run, object: KubeObject, inputs: string): number {
   const now = context.now();
+  const changed = changedParts(state.inputs, inputs);
+  const edited = ownerPart(inputs) !== state.tried;
   const causes = context.causes.pending(owner.key);
   const [last] = state.record.rolls;
   const lastRoll = last === undefined ? undefined : Date.parse(last.time);
   const minRollIntervalMs = minRollInterval(spec.minRollIntervalMs, object);
-  const hold = holdOf({ pace: state.pace, changed, causes, minRollIntervalMs, lastRoll, now });
+  const hold = holdOf({ pace: state.pace, changed, edited, causes, minRollIntervalMs, lastRoll, now });
   if (hold !== undefined) {
     state.paced = { reason: hold.reason, message: hold.message };
     return hold.waitMs;

@@ -52,6 +52,11 @@ export function changedParts(before: string, after: string): InputPart[] {
   return inputParts.filter((_, at) => old[at] !== now[at] || old[at] === undefined);
 }
 
+/** The same for the same state of the owner and its module. */
+export function ownerPart(inputs: string): string {
+  return inputs.split(".")[inputParts.indexOf("owner")] ?? "";
+}
+
 function digestOf(
   { spec, account, input }: { spec: ReleaseSpec; account: Account | undefined; input: string },
   lookups: ReadonlyMap<string, string>,

@@ -54,6 +54,7 @@ function setUp(
     resolve?: () => Promise<unknown>;
     statusFails?: () => boolean;
     pressed?: () => boolean;
+    fails?: () => boolean;
   } = {},
 ) {
   const statuses: KubeObject[] = [];
@@ -80,8 +81,9 @@ function setUp(
         throw answerError({ method: "PATCH", path: "/status" }, { status: 503, body: "" });
       }
       if (subresource === "status") statuses.push(body);
-      const metadata = { ...body.metadata, resourceVersion: "900" };
-      return { object: { ...body, metadata }, created: false };
+      const live = subresource === "status" ? { ...instances.get(key), status: body["status"] } : {};
+      const object = { ...body, ...live };
+      return { object: { ...object, metadata: { ...object.metadata, resourceVersion: "900" } }, created: false };
     },
     list: async () => ({ items: [], resourceVersion: "1" }),
     delete: async () => options.deleting?.() ?? "deleted",
@@ -123,7 +125,13 @@ function setUp(
     sandbox: {
       run: async () => {
         during();
-        return { exitCode: 0, stdout: options.stdout ?? "[]", stderr: "", milliseconds: 1, waitedMilliseconds: 0 };
+        return {
+          exitCode: options.fails?.() ? 1 : 0,
+          stdout: options.stdout ?? "[]",
+          stderr: "",
+          milliseconds: 1,
+          waitedMilliseconds: 0,
+        };
       },
     },
     events: { record: (_: KubeObject, { note }: { note: string }) => notes.push(note) },
@@ -186,6 +194,49 @@ describe("reconcileRelease", () => {
     context.causes.add(key, { ...cause, object: refOf(instance("u1", "902")) });
     await reconcileRelease(context, owner);
     expect(context.untold.size).toBe(0);
+  });
+
+  describe("with the breaker open", () => {
+    const pace = { tokens: 0, at: 0, pauseMs: 4_000 };
+    const edited = { ...instance("u1", "902"), spec: { edited: true } };
+    const last = (statuses: KubeObject[]) => statuses.at(-1);
+
+    it("does not call an edit ready that waits", async () => {
+      const { context, owner, statuses, watch } = setUp();
+      watch.upsert(instance("u1", "10"));
+      await reconcileRelease(context, owner);
+      expect(last(statuses)).toMatchObject({ status: { conditions: [{ type: "Ready", status: "True" }] } });
+      Object.assign((await context.states.get(key)) ?? {}, { pace });
+      watch.upsert(edited);
+      expect(await reconcileRelease(context, owner)).toEqual({ requeueAfterMs: 1_000 });
+      expect(last(statuses)).toMatchObject({
+        status: { conditions: [{ type: "Ready", status: "False", reason: "InProgress" }, { type: "Paced" }] },
+      });
+    });
+
+    it("waits as long as it should after a failure, which it goes on telling", async () => {
+      const { context, owner, statuses, watch } = setUp({ fails: () => true });
+      watch.upsert(instance("u1", "10"));
+      await expect(reconcileRelease(context, owner)).rejects.toMatchObject({ code: "FLIGHT_EXIT" });
+      Object.assign((await context.states.get(key)) ?? {}, { pace });
+      expect(await reconcileRelease(context, owner)).toEqual({ requeueAfterMs: 4_000 });
+      expect(last(statuses)).toMatchObject({
+        status: { conditions: [{ type: "Ready", status: "False", reason: "Error" }, { type: "Paced" }] },
+      });
+      watch.upsert(edited);
+      expect(await reconcileRelease(context, owner)).toEqual({ requeueAfterMs: 1_000 });
+    });
+  });
+
+  it("remembers no failures of a state that is not wanted any more", async () => {
+    const { context, owner, statuses, watch } = setUp();
+    watch.upsert(instance("u1", "10"));
+    await reconcileRelease(context, owner);
+    const state = await context.states.get(key);
+    if (state !== undefined) state.record = { ...state.record, failures: 5 };
+    await reconcileRelease(context, owner);
+    expect(state?.record.failures).toBe(0);
+    expect(statuses).toHaveLength(1);
   });
 
   it.each([

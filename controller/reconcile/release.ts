@@ -31,7 +31,7 @@ import {
   storeRevisions,
 } from "./history.ts";
 import { calmDown, holdBack } from "./holdBack.ts";
-import { changedParts, currentInputs, finishedInputs } from "./inputs.ts";
+import { changedParts, currentInputs, finishedInputs, ownerPart } from "./inputs.ts";
 import { lookupNeeds, outputNeeds } from "./needs.ts";
 import { isSame, type Owner, refOfOwner } from "./owner.ts";
 import type { ReleaseSpec } from "./releaseSpec.ts";
@@ -40,7 +40,7 @@ import { forgetRelease, moveRelease, restoreRelease } from "./restore.ts";
 import { pinnedRevision, revisionStages } from "./rollback.ts";
 import { changedKeys, secretKeys } from "./secretKeys.ts";
 import type { Ready } from "./status.ts";
-import { readyFrom, tell, tellFailure, tellProblem } from "./tell.ts";
+import { problemOf, readyFrom, tell, tellFailure, tellProblem } from "./tell.ts";
 
 /** When to look again without an event; undefined: never. */
 export interface NextLook {
@@ -117,20 +117,24 @@ async function look(run: Run, object: KubeObject): Promise<NextLook> {
   // A run that is due was asked for, so it is neither held back nor counted.
   if (!isDue(run)) {
     if (state.inputs !== "" && state.inputs === inputs) return rest(run, object);
-    const waitMs = holdBack(run, object, changedParts(state.inputs, inputs));
+    const waitMs = holdBack(run, object, inputs);
     if (waitMs > 0) {
       countRender(context, owner, "held");
-      await tellReadiness(run, object);
-      await keepRevisions(run, object);
+      const ready = heldReady(run, inputs);
+      await tellReadiness(run, object, ready);
+      await keepRevisions(run, object, ready);
       return soonest(nextLook(run), { requeueAfterMs: waitMs });
     }
   }
+  // Else it was edited meanwhile, and this run will find that out.
+  if (owner.input() === run.input) state.tried = ownerPart(inputs);
   const causes = context.causes.take(owner.key);
   try {
     const next = await renderAndApply(run, object, causes);
     if (next === "stale") context.causes.giveBack(owner.key, causes);
     return next === "stale" ? { requeueAfterMs: staleRetryMs } : next;
   } catch (error) {
+    state.problem = problemOf(error, "Error");
     context.causes.giveBack(owner.key, causes);
     throw error;
   }
@@ -143,8 +147,11 @@ function countRender({ metrics, tracing }: Context, { airway }: Owner, result: s
 
 /** Nothing changed that matters. */
 async function rest(run: Run, object: KubeObject): Promise<NextLook> {
-  const { context, owner } = run;
+  const { context, owner, state } = run;
   countRender(context, owner, "skipped");
+  // What failed is not wanted any more.
+  state.problem = undefined;
+  state.record = { ...state.record, failures: 0 };
   // A cause that changed no input caused nothing.
   context.causes.forget(owner.key);
   const calm = calmDown(run);
@@ -153,10 +160,17 @@ async function rest(run: Run, object: KubeObject): Promise<NextLook> {
   return soonest(nextLook(run), calm);
 }
 
-async function tellReadiness(run: Run, object: KubeObject): Promise<void> {
+/** Nobody may take the children of a former state for those of the one that waits; what failed is not well by waiting. */
+function heldReady({ state }: Run, inputs: string): Ready | undefined {
+  if (state.problem !== undefined || state.paced === undefined) return state.problem;
+  if (!changedParts(state.inputs, inputs).includes("owner")) return undefined;
+  return { status: "False", reason: "InProgress", message: state.paced.message };
+}
+
+async function tellReadiness(run: Run, object: KubeObject, ready = readyOf(run, object)): Promise<void> {
   const { context, owner, state } = run;
   const stated = context.untold.get(owner.key)?.stated ?? "as before";
-  await tell(context, owner, object, state, { ready: readyOf(run, object), stated });
+  await tell(context, owner, object, state, { ready, stated });
   context.untold.delete(owner.key);
 }
 
@@ -201,6 +215,7 @@ async function renderAndApply(run: Run, found: KubeObject, causes: Cause[]): Pro
   const known = withFlightChange(causes, flights, refOfOwner(owner, object));
   const roll = rollOf(run, { rendered, renderedAt, causes: known, result, revision, secret });
   state.lastRun = context.now();
+  state.problem = undefined;
   state.record = {
     flight: rendered.flight === "" ? state.record.flight : rendered.flight,
     inputs,
@@ -272,12 +287,12 @@ function revisionOf(run: Run, object: KubeObject, { stages }: Rendered): Promise
 }
 
 /** Behind the roll, when its time has come. */
-async function keepRevisions(run: Run, object: KubeObject): Promise<void> {
+async function keepRevisions(run: Run, object: KubeObject, ready?: Ready): Promise<void> {
   const { context, owner, state, spec } = run;
   const after = storeAfter(state.history, context.now(), context.queue.pressed());
   if (after === undefined || after > 0) return;
   await storeRevisions(context, { object, name: owner.name, state }, spec.historyCapSize);
-  await tellReadiness(run, object);
+  await tellReadiness(run, object, ready);
 }
 
 function readyOf({ owner, state }: Run, object: KubeObject): Ready {

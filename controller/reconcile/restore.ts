@@ -66,6 +66,7 @@ async function restore(
   return {
     ...{ record, inputs: record.inputs, applied: new Map(), history: emptyHistory(), secretKeys: new Map() },
     ...{ lastRun: now(), access, pace: freshPace(paceLimits), paced: undefined },
+    ...{ problem: undefined, tried: "" },
   };
 }
 

@@ -71,7 +71,14 @@ export interface Failing {
   readonly stated?: OwnerStatus | undefined;
 }
 
-/** Status and Event; nothing of an API server in trouble, whom a write would not reach. */
+/** undefined: nothing to be told of an API server in trouble, whom a write would not reach. */
+export function problemOf(error: unknown, reason: Failing["reason"]): Ready | undefined {
+  if (isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER")) return undefined;
+  const message = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
+  return { status: "False", reason, message };
+}
+
+/** Status and Event. */
 export async function tellFailure(
   context: Context,
   owner: Owner,
@@ -79,12 +86,12 @@ export async function tellFailure(
   state: ReleaseState,
   { error, reason, action, stated }: Failing,
 ): Promise<void> {
-  if (isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER")) return;
-  const message = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
-  context.events.record(object, { type: "Warning", reason: "Error", action, note: message });
+  const ready = problemOf(error, reason);
+  if (ready === undefined) return;
+  context.events.record(object, { type: "Warning", reason: "Error", action, note: ready.message });
   const failures = context.queue.failures(owner.key) + 1;
   if (failures >= worthRemembering) state.record = { ...state.record, failures };
-  const news = { ready: { status: "False", reason, message }, stated: stated ?? "nothing" } as const;
+  const news = { ready, stated: stated ?? "nothing" } as const;
   try {
     await tellProblem(context, owner, object, state, news);
   } catch (refused) {
