@@ -78,6 +78,7 @@ export async function applyRelease(context: ApplyContext, input: ApplyInput): Pr
   refuseForeign(input, desired.flat(), live);
   // From here on the cluster may differ from the last success, whatever becomes of this run.
   state.inputs = "";
+  state.record = { ...state.record, inputs: "" };
   if (needsRecord(state.record.inventory, desired.flat()) && !(await input.recordIntent(inventory))) {
     return result("stale", "the owner is gone");
   }
