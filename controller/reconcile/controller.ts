@@ -39,7 +39,7 @@ import { paceLimits } from "./pace.ts";
 import { ReadinessRules } from "./readinessRules.ts";
 import { type NextLook, reconcileRelease } from "./release.ts";
 import { reactsToChildren } from "./releaseSpec.ts";
-import { followRelease, forgetRelease, restoreRelease } from "./restore.ts";
+import { beginRelease, followRelease, forgetRelease } from "./restore.ts";
 import type { AirwayView } from "./reviews.ts";
 import { statusManager } from "./status.ts";
 import { traceRun } from "./trace.ts";
@@ -415,11 +415,7 @@ function ownerChanged(context: AirwayContext, key: string, change: OwnerChange, 
   const owner = ownerOf(context, key);
   if (owner !== undefined && !context.leads() && change !== "added" && change !== "gone") followRelease(context, owner);
   if (change === "record") return;
-  if (change === "added" && owner !== undefined) {
-    // Of an object of the same name that is gone.
-    context.states.delete(key);
-    void restoreRelease(context, owner, object);
-  }
+  if (change === "added" && owner !== undefined) void beginRelease(context, owner, object);
   if (change === "added" || change === "input") {
     // What was recorded already is seen for the first time by this process only.
     const started = change === "added" && (object["status"] as { atc?: unknown } | undefined)?.atc !== undefined;

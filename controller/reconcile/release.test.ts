@@ -17,7 +17,7 @@ import { releaseFinalizer } from "./owner.ts";
 import { OwnerStore } from "./ownerStore.ts";
 import { paceLimits } from "./pace.ts";
 import { reconcileRelease } from "./release.ts";
-import { followRelease, restoreRelease } from "./restore.ts";
+import { beginRelease, followRelease, restoreRelease } from "./restore.ts";
 
 const airwayUid = "airway-1";
 const spec = {
@@ -55,6 +55,7 @@ function setUp(
     statusFails?: () => boolean;
     pressed?: () => boolean;
     fails?: () => boolean;
+    childFails?: () => never;
   } = {},
 ) {
   const statuses: KubeObject[] = [];
@@ -81,6 +82,7 @@ function setUp(
         throw answerError({ method: "PATCH", path: "/status" }, { status: 503, body: "" });
       }
       if (subresource === "status") statuses.push(body);
+      if (subresource === undefined) options.childFails?.();
       const live = subresource === "status" ? { ...instances.get(key), status: body["status"] } : {};
       const object = { ...body, ...live };
       return { object: { ...object, metadata: { ...object.metadata, resourceVersion: "900" } }, created: false };
@@ -226,6 +228,26 @@ describe("reconcileRelease", () => {
       watch.upsert(edited);
       expect(await reconcileRelease(context, owner)).toEqual({ requeueAfterMs: 1_000 });
     });
+  });
+
+  it("records no inputs that the children may not follow any more", async () => {
+    const childFails = () => {
+      throw answerError({ method: "PATCH", path: "/api/v1/namespaces/ns/configmaps/c" }, { status: 422, body: "" });
+    };
+    const child = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c" } };
+    const { context, owner, statuses, watch } = setUp({ stdout: JSON.stringify([child]), childFails });
+    watch.upsert({ ...instance("u1", "10"), status: { atc: { inputs: "a.b.c", inventory } } });
+    await expect(reconcileRelease(context, owner)).rejects.toMatchObject({ code: "KUBE_INVALID" });
+    expect(statuses).toMatchObject([{ status: { conditions: [{ reason: "Error" }], atc: { inputs: "", inventory } } }]);
+  });
+
+  it("keeps nothing of an instance in whose place there is another one", async () => {
+    const { context, owner, watch } = setUp();
+    watch.upsert(instance("u1", "10"));
+    await reconcileRelease(context, owner);
+    expect(context.unwritten.size).toBe(1);
+    await beginRelease(context, owner, instance("u2", "950"));
+    expect(context.unwritten.size).toBe(0);
   });
 
   it("remembers no failures of a state that is not wanted any more", async () => {

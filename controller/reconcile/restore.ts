@@ -30,6 +30,22 @@ export function restoreRelease(
   return present;
 }
 
+/** For an owner that is seen for the first time: what is remembered under its key is of one that had its name before it. */
+export function beginRelease(
+  context: RestoreContext & Pick<Context, "unwritten" | "untold">,
+  owner: Pick<Owner, "key" | "access">,
+  object: KubeObject,
+): Promise<ReleaseState> {
+  const former = context.states.get(owner.key);
+  context.states.delete(owner.key);
+  context.untold.delete(owner.key);
+  void former?.then(
+    ({ history }) => context.unwritten.delete(history),
+    () => undefined,
+  );
+  return restoreRelease(context, owner, object);
+}
+
 /**
  * For a replica that stands by: takes over what the one that leads has recorded, so that nothing but new events is left
  * to be learned when this one leads.
