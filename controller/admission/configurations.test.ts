@@ -100,8 +100,10 @@ describe("the configuration of children", () => {
 
   it("asks for changes, deletions and scaling of what static releases have, with our label", () => {
     const kinds = { ...none, guarded: [deployments, pods], namespaces: ["one"] };
-    const [resources, scale, ...rest] = webhooksOf(resourceWebhooks(facts, kinds));
+    const [resources, scale, annotations, ...rest] = webhooksOf(resourceWebhooks(facts, kinds));
     expect(rest).toEqual([]);
+    expect(annotations?.rules.map(({ resources }) => resources)).toEqual([["deployments/status"], ["pods/status"]]);
+    expect(conditionsOf(annotations)).toEqual(["not-the-controller", "ownership-changed"]);
     expect(resources).toMatchObject({
       name: "resources.yoke.cd",
       failurePolicy: "Ignore",
@@ -119,7 +121,10 @@ describe("the configuration of children", () => {
   it("asks only for changes of ownership elsewhere", () => {
     const [annotations, ...rest] = webhooksOf(resourceWebhooks(facts, { ...none, others: [deployments] }));
     expect(rest).toEqual([]);
-    expect(annotations?.rules[0]?.operations).toEqual(["UPDATE"]);
+    expect(annotations?.rules[0]).toMatchObject({
+      operations: ["UPDATE"],
+      resources: ["deployments", "deployments/status"],
+    });
     expect(conditionsOf(annotations)).toEqual(["not-the-controller", "ownership-changed"]);
   });
 });

@@ -122,8 +122,12 @@ export function resourceWebhooks(facts: WebhookFacts, kinds: ChildKinds): KubeOb
       }),
     );
   }
-  if (kinds.others.length > 0) {
-    const rules = kinds.others.map(kind => rule(kind.group, "*", [kind.plural], ["UPDATE"], "*"));
+  // A write of status may change annotations, too, of kinds that are not custom ones.
+  const rules = [
+    ...kinds.guarded.map(kind => rule(kind.group, "*", [`${kind.plural}/status`], ["UPDATE"], "*")),
+    ...kinds.others.map(kind => rule(kind.group, "*", [kind.plural, `${kind.plural}/status`], ["UPDATE"], "*")),
+  ];
+  if (rules.length > 0) {
     const matchConditions = [...common.matchConditions, ownershipChanged];
     const options = { ...common, ...ours, rules, matchConditions };
     webhooks.push(validating(facts, "annotations.resources.yoke.cd", paths.resources, options));

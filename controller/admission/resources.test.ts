@@ -116,6 +116,8 @@ describe("an update of what a static release has made", () => {
   it("is free where it adds, or changes status", async () => {
     expect(await ask({ object: deployment({ metadata: { labels: { more: "x" } } }) })).toEqual({ allowed: true });
     expect(await ask({ object: edited, subResource: "status" })).toEqual({ allowed: true });
+    const freed = deployment({ metadata: { annotations: {} } });
+    expect(await ask({ object: freed, subResource: "status" })).toMatchObject({ allowed: false });
     const status = (fields: unknown) => deployment({ fields: { ...ourFields, "f:status": fields } });
     expect(await ask({ oldObject: status({ "f:a": {} }), object: status({}) })).toEqual({ allowed: true });
   });

@@ -36,14 +36,14 @@ export async function reviewResource(
   if (facts.isOwn(request)) return allowed;
   if (request.subResource === "scale") return reviewScale(facts, request, signal);
   const { operation, object, oldObject } = request;
-  if (oldObject === undefined || request.subResource === "status") return allowed;
+  if (oldObject === undefined) return allowed;
   if (operation === "DELETE") return reviewDelete(facts, request, oldObject, signal);
   if (operation !== "UPDATE" || object === undefined || isDeleting(oldObject)) return allowed;
   const changed = changedOwnership(oldObject, object);
   if (changed.length > 0) {
     return denied("BadRequest", `cannot modify annotations that say whose an object is: ${changed.join(", ")}`);
   }
-  if (!changesOurFields(oldObject, object)) return allowed;
+  if (request.subResource === "status" || !changesOurFields(oldObject, object)) return allowed;
   return (await isGuarded(facts, oldObject, signal)) ? cannotModify : allowed;
 }
 

@@ -70,6 +70,8 @@ export interface AdmissionServer {
 
 /** Where the API server does not say how long it waits. */
 const defaultLimitMs = 9_000;
+/** The API server waits no longer, whoever else may ask for more. */
+const longestSeconds = 30;
 /** For the way back, and for an event loop that is busy. */
 const reserveMs = 500;
 
@@ -153,7 +155,7 @@ function pathOf(request: IncomingMessage): string {
 function limitOf(request: IncomingMessage): number {
   const seconds = /[?&]timeout=(\d{1,3})s(?:&|$)/.exec(request.url ?? "")?.[1];
   if (seconds === undefined) return defaultLimitMs;
-  return Math.max(Number(seconds) * 1000 - reserveMs, reserveMs);
+  return Math.max(Math.min(Number(seconds), longestSeconds) * 1000 - reserveMs, reserveMs);
 }
 
 /** The signal comes a little before the end, for work that would rather give an answer of its own. */
