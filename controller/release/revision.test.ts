@@ -87,14 +87,16 @@ describe("a revision", () => {
     expect(codeOf(() => secretOf(stages))).toBe("RELEASE_REVISION_TOO_LARGE");
   });
 
-  it("of another release, another namespace or other content is not believed", () => {
+  it("of another release, name, namespace or other content is not believed", () => {
     const secret = secretOf([[configMap("one")]]);
     const { metadata } = secret;
     const elsewhere = { ...secret, metadata: { ...metadata, namespace: "other" } };
+    const renamed = { ...secret, metadata: { ...metadata, name: newRevisionName() } };
     const unsigned = { ...secret, metadata: { ...metadata, annotations: { "internal.yoke/release-name": release } } };
     const forged = withContent(secret, gzipSync("[]"));
     const unlabelled = { ...secret, metadata: { ...metadata, labels: {} } };
-    for (const other of [elsewhere, unsigned, forged, unlabelled]) expect(isAuthentic(other, release, key)).toBe(false);
+    for (const other of [elsewhere, renamed, unsigned, forged, unlabelled])
+      expect(isAuthentic(other, release, key)).toBe(false);
     expect(isAuthentic(secret, "another", key)).toBe(false);
     expect(isAuthentic(secret, release, randomBytes(32))).toBe(false);
     expect(isAuthentic(secret, release, key)).toBe(true);

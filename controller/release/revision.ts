@@ -26,7 +26,7 @@ const annotation = {
   resources: "internal.yoke/resources",
   url: "internal.yoke/source-url",
   checksum: "internal.yoke/source-checksum",
-  /** Ours: HMAC-SHA256 over release, namespace and content. */
+  /** Ours: HMAC-SHA256 over release, namespace, name and content. */
   signature: "atc.yoke.cd/signature",
 } as const;
 
@@ -102,7 +102,7 @@ export function revisionSecret(input: RevisionInput): KubeObject {
         [annotation.resources]: String(stages.flat().length),
         [annotation.url]: source.url,
         [annotation.checksum]: source.checksum,
-        [annotation.signature]: sign(key, release, namespace, content),
+        [annotation.signature]: sign(key, { release, namespace, name }, content),
       },
     },
     type: "Opaque",
@@ -137,8 +137,8 @@ export function readRevision(object: KubeObject): Revision {
 /** Whether this controller stored this content as a revision of this release. */
 export function isAuthentic(secret: KubeObject, release: string, key: Uint8Array): boolean {
   if (!isRevisionOf(secret, release)) return false;
-  const { namespace = "", annotations = {} } = secret.metadata;
-  const expected = Buffer.from(sign(key, release, namespace, contentOf(secret)));
+  const { name, namespace = "", annotations = {} } = secret.metadata;
+  const expected = Buffer.from(sign(key, { release, namespace, name }, contentOf(secret)));
   const given = Buffer.from(annotations[annotation.signature] ?? "");
   return given.length === expected.length && timingSafeEqual(given, expected);
 }
@@ -225,10 +225,15 @@ function instant(time: string): number {
   return Number.isNaN(milliseconds) ? Number.NEGATIVE_INFINITY : milliseconds;
 }
 
-function sign(key: Uint8Array, release: string, namespace: string, content: Uint8Array): string {
+/** With the name: one revision must not pass for another of the same release. */
+function sign(
+  key: Uint8Array,
+  { release, namespace, name }: Pick<RevisionInput, "release" | "namespace" | "name">,
+  content: Uint8Array,
+): string {
   const hash = createHash("sha256").update(content).digest("hex");
   return createHmac("sha256", key)
-    .update(JSON.stringify([release, namespace, hash]))
+    .update(JSON.stringify([release, namespace, name, hash]))
     .digest("base64url");
 }
 
