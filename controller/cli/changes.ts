@@ -12,7 +12,7 @@ import { type Trial, tryStages } from "../reconcile/trial.ts";
 import { changedLeaves, leavesOf } from "../release/fields.ts";
 import { ownerKey } from "../release/normalise.ts";
 import type { InventoryEntry } from "../release/record.ts";
-import type { Curtain } from "./curtain.ts";
+import { type Curtain, lastApplied } from "./curtain.ts";
 import { unifiedDiff } from "./unified.ts";
 import { yamlOf } from "./yaml.ts";
 
@@ -69,8 +69,6 @@ function differenceOf(
 }
 
 const serverFields = ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"];
-/** kubectl's own note of what it applied, which repeats everything; of a Secret, too. */
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 /** Without what the API server keeps for itself, in one order of fields. */
 function essence({ status: _, ...object }: KubeObject): KubeObject {

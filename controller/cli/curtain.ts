@@ -47,8 +47,8 @@ export function asStored(object: KubeObject): KubeObject {
   return { ...(secret as KubeObject), data: { ...(object["data"] as object), ...Object.fromEntries(encoded) } };
 }
 
-/** Where `kubectl apply` keeps all that was applied, with the values. */
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+/** kubectl's own note of what it applied, which repeats everything; of a Secret, too. */
+export const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 function hidden(object: KubeObject, key: Uint8Array): KubeObject {
   const secret = asStored(object);
