@@ -335,6 +335,31 @@ describe("Tracker", () => {
     expect(await lookup).toMatchObject({ facts: "v20", resourceVersion: "20", object: { data: { value: "v20" } } });
   });
 
+  it.each([1, 2])(
+    "notices by its read that an object is gone whose metadata is watched late (%i at once)",
+    async count => {
+      const { tracker, watches, changes, settings } = setUp({ wideFrom: 2 });
+      const others = ["x", "y"].map(name => tracker.track(type, ref(name), { retain: true }));
+      await vi.waitFor(() => expect(watches).toHaveLength(1));
+      tellList(watches[0]?.handler as ReflectorHandler, [], "20");
+      await Promise.all(others);
+      settings.needsWhole = false;
+      const names = ["a", "b"].slice(0, count);
+      const children = names.map(name => tracker.track(type, ref(name), { retain: false }));
+      await vi.waitFor(() => expect(watches).toHaveLength(2));
+      tellList(
+        watches[1]?.handler as ReflectorHandler,
+        names.map(name => metadataOf(secret(name, 15))),
+        "16",
+      );
+      await Promise.all(children);
+      // Deleted at 18: the watch of whole objects told it before it was asked for them, that of metadata will tell it.
+      const lookups = names.map(name => tracker.track(type, ref(name), { retain: true }));
+      expect((await Promise.all(lookups)).map(({ facts }) => facts)).toEqual(names.map(() => undefined));
+      expect(changes.map(({ change }) => change)).toEqual(names.map(() => "deleted"));
+    },
+  );
+
   it("takes over all objects of a kind whose meaning comes to need more than metadata, and tells what that changes", async () => {
     const { tracker, watches, changes, settings } = setUp({ needsWhole: false });
     void tracker.track(type, ref("a"), { retain: false });

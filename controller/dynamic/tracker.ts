@@ -224,9 +224,11 @@ export class Tracker<Facts> {
   }
 
   async #readOne(entry: Entry<Facts>, from: Scope<Entry<Facts>>): Promise<void> {
+    const known = entry.resourceVersion;
     try {
       const object = await this.#options.get(entry.ref, { metadataOnly: !from.whole });
       if (object !== undefined) this.#sighted(entry, { deleted: false, object, whole: from.whole });
+      else this.#missing(entry, known);
       entry.settle();
       this.#widened(entry, from);
     } catch (error) {
@@ -236,14 +238,18 @@ export class Tracker<Facts> {
 
   async #readTogether(entries: readonly Entry<Facts>[], from: Scope<Entry<Facts>>): Promise<void> {
     const wanted = new Map(entries.map(entry => [entry.ref.name, entry]));
+    const known = new Map(entries.map(entry => [entry, entry.resourceVersion]));
     const { whole, type, namespace } = from;
     try {
       for await (const { items } of this.#options.pages(type, { namespace, metadataOnly: !whole })) {
         for (const object of items) {
           const entry = wanted.get(object.metadata.name);
-          if (entry !== undefined) this.#sighted(entry, { deleted: false, object, whole });
+          if (entry === undefined) continue;
+          known.delete(entry);
+          this.#sighted(entry, { deleted: false, object, whole });
         }
       }
+      for (const [entry, version] of known) this.#missing(entry, version);
       for (const entry of entries) {
         entry.settle();
         this.#widened(entry, from);
@@ -251,6 +257,14 @@ export class Tracker<Facts> {
     } catch (error) {
       for (const entry of entries) this.#failed(entry, errorOf(error), from);
     }
+  }
+
+  /**
+   * A read did not find it. What was known when the read began is gone: the watch that told it may be late, and is left
+   * where another one takes over.
+   */
+  #missing(entry: Entry<Facts>, known: string): void {
+    if (this.#entries.get(entry.key) === entry && entry.resourceVersion === known) this.#remove(entry, known);
   }
 
   #listed(entry: Entry<Facts>, present: boolean, resourceVersion: string, from: Scope<Entry<Facts>>): void {
