@@ -414,7 +414,11 @@ function ownerChanged(context: AirwayContext, key: string, change: OwnerChange, 
   const priority: Priority = change === "added" ? "low" : "high";
   const owner = ownerOf(context, key);
   if (owner !== undefined && !context.leads() && change !== "added" && change !== "gone") followRelease(context, owner);
-  if (change === "record") return;
+  if (change === "record") {
+    // A write of ours that was given up may arrive late, over words that were right meanwhile; so may a foreign hand.
+    if (context.leads()) context.queue.add(key, { priority: "low" });
+    return;
+  }
   if (change === "added" && owner !== undefined) void beginRelease(context, owner, object);
   if (change === "added" || change === "input") {
     // What was recorded already is seen for the first time by this process only.

@@ -28,6 +28,10 @@ function thing(uid: string, resourceVersion: string, spec: unknown = {}): KubeOb
   return { apiVersion: "x/v1", kind: "Thing", metadata, spec };
 }
 
+function ready(status: string) {
+  return { conditions: [{ type: "Ready", status }] };
+}
+
 describe("OwnerStore", () => {
   it("tells what a flight can see and what a controller recorded, and nothing else of status and finalizers", () => {
     const { changes, watch } = setUp();
@@ -35,8 +39,9 @@ describe("OwnerStore", () => {
     watch.upsert({ ...thing("u", "2"), status: { conditions: [] } });
     watch.upsert(thing("u", "3", { other: true }));
     watch.upsert({ ...thing("u", "4", { other: true }), status: { atc: { flight: "f" } } });
-    watch.delete(thing("u", "5"));
-    expect(changes).toEqual(["added", "input", "record", "gone"]);
+    watch.upsert({ ...thing("u", "5", { other: true }), status: { ...ready("True"), atc: { flight: "f" } } });
+    watch.delete(thing("u", "6"));
+    expect(changes).toEqual(["added", "input", "record", "record", "gone"]);
   });
 
   it("takes from a list what is newer, and leaves alone what the list does not know yet", () => {
@@ -77,6 +82,16 @@ describe("OwnerStore", () => {
     store.observe(thing("u", "3", { own: true }));
     watch.upsert(thing("u", "2"));
     expect(store.get(key)?.["spec"]).toEqual({ own: true });
+  });
+
+  it("tells a status of ours that comes late, but not that of a write whose answer was there", () => {
+    const { store, changes, watch } = setUp();
+    watch.upsert(thing("u", "1"));
+    store.observe({ ...thing("u", "3"), status: ready("True") });
+    watch.upsert({ ...thing("u", "3"), status: ready("True") });
+    expect(changes).toEqual(["added"]);
+    watch.upsert({ ...thing("u", "4"), status: ready("False") });
+    expect(changes).toEqual(["added", "record"]);
   });
 
   it("follows an API server whose history went back", () => {

@@ -7,7 +7,7 @@ import { compareResourceVersions, type KubeObject, type ResourceType } from "../
 import { nameKey, type Reflector, type ReflectorHandler } from "../kube/reflector.ts";
 import { digest } from "../release/fields.ts";
 
-/** What changed about an owner. `input`: something its flight can see; `record`: what a controller remembers of it. */
+/** What changed about an owner. `input`: something its flight can see; `record`: what a controller wrote into its status. */
 export type OwnerChange = "added" | "input" | "record" | "deleting" | "gone";
 
 type Told = (key: string, change: OwnerChange, object: KubeObject) => void;
@@ -67,7 +67,7 @@ export class OwnerStore {
   /** Takes in the answer of a write of ours, so that the next run does not work on an older state. */
   observe(object: KubeObject): void {
     // The answer may come after the news that the owner is gone.
-    if (this.get(this.#keyOf(object))?.metadata.uid === object.metadata.uid) this.#upsert(object);
+    if (this.get(this.#keyOf(object))?.metadata.uid === object.metadata.uid) this.#upsert(object, { own: true });
   }
 
   /**
@@ -98,7 +98,7 @@ export class OwnerStore {
     for (const change of untold) this.#changed(...change);
   }
 
-  #upsert(object: KubeObject): void {
+  #upsert(object: KubeObject, { own = false } = {}): void {
     const key = this.#keyOf(object);
     const held = this.#held.get(key);
     const { resourceVersion = "" } = object.metadata;
@@ -113,7 +113,7 @@ export class OwnerStore {
     const input = inputDigest(slim);
     this.#held.set(key, { object: slim, input });
     const change = changeOf(held, slim, input);
-    if (change !== undefined) this.#changed(key, change, slim);
+    if (change !== undefined && !(own && change === "record")) this.#changed(key, change, slim);
   }
 
   #delete(key: string): void {
@@ -129,11 +129,12 @@ function changeOf(held: Held | undefined, object: KubeObject, input: string): Ow
   if (held?.object.metadata.uid !== uid) return "added";
   if (deletionTimestamp !== held?.object.metadata.deletionTimestamp) return "deleting";
   if (held?.input !== input) return "input";
-  return recordText(held.object) === recordText(object) ? undefined : "record";
+  return writtenText(held.object) === writtenText(object) ? undefined : "record";
 }
 
-function recordText(object: KubeObject): string {
-  return JSON.stringify((object["status"] as { atc?: unknown } | undefined)?.atc ?? null);
+function writtenText(object: KubeObject): string {
+  const { atc, conditions = [] } = (object["status"] ?? {}) as { atc?: unknown; conditions?: { type?: unknown }[] };
+  return JSON.stringify([atc, conditions.find(({ type }) => type === "Ready")]);
 }
 
 /**

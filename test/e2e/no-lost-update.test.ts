@@ -84,6 +84,19 @@ describe("a change", () => {
   });
 });
 
+it("what is told stands also over words of ours that come late", async () => {
+  await world.secret("words", "before");
+  await world.instance("Backend", "words");
+  const ref = world.instanceRef("Backend", "words");
+  const { apiVersion, kind, metadata } = await world.ready(ref);
+  const { name, namespace = "", uid = "", generation: observedGeneration } = metadata;
+  const late = { type: "Ready", status: "False", reason: "InProgress", message: "late", observedGeneration };
+  const status = { conditions: [{ ...late, lastTransitionTime: new Date().toISOString() }] };
+  const options = { fieldManager: "yoke.cd/atc", force: true, subresource: "status" } as const;
+  await world.client.apply({ apiVersion, kind, metadata: { name, namespace, uid }, status }, options);
+  await world.ready(ref);
+});
+
 describe("a change behind a broken network", () => {
   afterEach(() => restart(direct));
 
