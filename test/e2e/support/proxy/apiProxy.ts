@@ -170,7 +170,8 @@ export async function openApiProxy(kubeconfig: string): Promise<ApiProxy> {
     far: ClientHttp2Stream,
     headers: IncomingHttpHeaders,
   ): void {
-    const scope = (headers[":path"] ?? "").replace(/resourceVersion=\d+|timeoutSeconds=\d+/g, "");
+    const { ":path": path = "", accept = "" } = headers;
+    const scope = `${path.replace(/resourceVersion=\d+|timeoutSeconds=\d+/g, "")} ${accept}`;
     const history = histories.get(scope) ?? [];
     histories.set(scope, history);
     const later = inOrder(() => connection.delayMs);
@@ -186,7 +187,7 @@ export async function openApiProxy(kubeconfig: string): Promise<ApiProxy> {
       watches.delete(watch);
       connection.watches--;
     });
-    if (proxy.replay) watch.replay();
+    if (proxy.replay) watch.replay(Number(/resourceVersion=(\d+)/.exec(path)?.[1]));
     far.on("data", (chunk: Buffer) => watch.take(chunk));
     far.on("end", () => watch.end());
   }

@@ -33,9 +33,12 @@ export class WatchStream {
     for (const line of lines) this.#line(line);
   }
 
-  /** What other watches of this path were told, once more: duplicates and old events. */
-  replay(): void {
-    for (const line of [...this.#history]) this.#send(line);
+  /**
+   * What other watches of this path were told up to where this one begins, once more: duplicates and old events. What came
+   * later must come in its turn: behind an event that runs ahead, the receiver drops it as a repeat, as it may.
+   */
+  replay(begin: number): void {
+    for (const line of [...this.#history]) if (versionIn(line) <= begin) this.#send(line);
   }
 
   /** The history that the watch goes on from is no more. */
@@ -89,4 +92,9 @@ export class WatchStream {
   #send(line: string): void {
     if (!this.#over) this.#write(`${line}\n`);
   }
+}
+
+function versionIn(line: string): number {
+  const { object } = JSON.parse(line) as { object: { metadata?: { resourceVersion?: string } } };
+  return Number(object.metadata?.resourceVersion);
 }
