@@ -181,6 +181,8 @@ describe("a changed Secret", () => {
     const [first, second] = ["correct-horse-1", "correct-horse-2"];
     await world.secret("rolling", first);
     await world.instance("Backend", "rolling");
+    // Events follow when they can; that of the beginning is not the roll's.
+    await eventually("the beginning is told", async () => expect(await world.events("rolling")).not.toEqual([]));
     await atc.kept();
     const before = await world.get(world.deployment("rolling"));
     const count = await writes();
