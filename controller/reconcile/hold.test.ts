@@ -42,6 +42,8 @@ describe("the minimum interval between rolls", () => {
     ["the interval is over", { lastRoll: now - 60_000 }],
     ["the owner was edited", { lastRoll: now, changed: ["owner"] }],
     ["a child is damaged, too", { lastRoll: now, changed: ["lookups", "children"] }],
+    ["the last roll is of a clock that was ahead", { lastRoll: now + 3_600_000 }],
+    ["the record has no time of it", { lastRoll: Number.NaN }],
     ["none is wanted", { lastRoll: now, minRollIntervalMs: 0 }],
   ] satisfies [string, Partial<HoldInput>][])("does not hold when %s", (_, given) => {
     expect(hold(given)).toBeUndefined();

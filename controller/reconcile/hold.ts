@@ -52,7 +52,9 @@ export function holdOf({
   if (spinMs > 0) return { waitMs: spinMs, ...spinning(pace, causes) };
   // An edit, a new flight and damage to a child are dealt with at once.
   const onlyLookups = changed.length === 1 && changed[0] === "lookups";
-  const rollMs = onlyLookups && lastRoll !== undefined ? lastRoll + minRollIntervalMs - now : 0;
+  // A time to come is of another clock, or nobody's; what is no time counts for nothing either.
+  const rolled = lastRoll !== undefined && lastRoll <= now;
+  const rollMs = onlyLookups && rolled ? lastRoll + minRollIntervalMs - now : 0;
   if (rollMs <= 0) return undefined;
   const at = new Date(now + rollMs).toISOString();
   const message = `${reasonOf(causes)}; it rolls at ${at}, ${minRollIntervalMs / 1000} s after the last roll`;

@@ -36,6 +36,12 @@ describe("pace", () => {
     expect(renders.length).toBeLessThan(15);
   });
 
+  test("a clock that is set back delays nothing", () => {
+    const open: Pace = { tokens: 0, at: 3_600_000, pauseMs: 4_000 };
+    expect(waitBefore(open, 0, false)).toBe(0);
+    expect(waitBefore(paceAfterRender(open, limits, 0), 0, false)).toBe(8_000);
+  });
+
   test("one wish every few seconds is never delayed", () => {
     const slow = Array.from({ length: 100 }, (_, at) => at * limits.refillMs);
     expect(drive(slow).renders).toEqual(slow);

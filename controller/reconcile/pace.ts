@@ -39,7 +39,8 @@ const longestEditWaitMs = 1_000;
 
 /** Milliseconds until a render may begin; 0: now. `edited`: the owner itself is what changed. */
 export function waitBefore(pace: Pace, now: number, edited: boolean): number {
-  if (pace.pauseMs === 0) return 0;
+  // The machine's date may be set back: that is no reason to wait for as long.
+  if (pace.pauseMs === 0 || now < pace.at) return 0;
   const pauseMs = edited ? Math.min(pace.pauseMs, longestEditWaitMs) : pace.pauseMs;
   return Math.max(0, pace.at + pauseMs - now);
 }
