@@ -88,6 +88,7 @@ function setUp(
       return { object: { ...object, metadata: { ...object.metadata, resourceVersion: "900" } }, created: false };
     },
     list: async () => ({ items: [], resourceVersion: "1" }),
+    get: async () => undefined,
     delete: async () => options.deleting?.() ?? "deleted",
     patch: async (_: ObjectRef, patch: { metadata: object }) => ({
       ...instance("u1", "901"),
@@ -239,6 +240,14 @@ describe("reconcileRelease", () => {
     watch.upsert({ ...instance("u1", "10"), status: { atc: { inputs: "a.b.c", inventory } } });
     await expect(reconcileRelease(context, owner)).rejects.toMatchObject({ code: "KUBE_INVALID" });
     expect(statuses).toMatchObject([{ status: { conditions: [{ reason: "Error" }], atc: { inputs: "", inventory } } }]);
+  });
+
+  it("goes on to miss a revision that an earlier process could not keep, when its render fails", async () => {
+    const { context, owner, statuses, watch } = setUp({ fails: () => true });
+    const revision = { name: "yoke.000000000001", pending: true };
+    watch.upsert({ ...instance("u1", "10"), status: { atc: { flight: "sha256:a", inputs: "a.b.c", revision } } });
+    await expect(reconcileRelease(context, owner)).rejects.toMatchObject({ code: "FLIGHT_EXIT" });
+    expect(statuses).toMatchObject([{ status: { atc: { inputs: "" } } }]);
   });
 
   it("keeps nothing of an instance in whose place there is another one", async () => {

@@ -112,7 +112,7 @@ async function tellUnloaded(
 async function look(run: Run, object: KubeObject): Promise<NextLook> {
   const { context, owner, state, spec } = run;
   // What an earlier process rendered and could not keep has to be rendered again.
-  if (!(await resumeRevision(context, { object, name: owner.name, state }))) state.inputs = "";
+  if (!(await resumeRevision(context, { object, name: owner.name, state }))) forgetInputs(state);
   const inputs = currentInputs(owner, spec);
   // A run that is due was asked for, so it is neither held back nor counted.
   if (!isDue(run)) {
@@ -138,6 +138,12 @@ async function look(run: Run, object: KubeObject): Promise<NextLook> {
     context.causes.giveBack(owner.key, causes);
     throw error;
   }
+}
+
+/** Also for the next process: a failure that is told before the render succeeds takes the record along. */
+function forgetInputs(state: ReleaseState): void {
+  state.inputs = "";
+  state.record = { ...state.record, inputs: "" };
 }
 
 function countRender({ metrics, tracing }: Context, { airway }: Owner, result: string): void {
