@@ -272,6 +272,16 @@ describe("goes on where it was after", () => {
     expect(clock.scheduled).toContain(7_000);
   });
 
+  test("attempts that get no answer, which are no sign of life", async () => {
+    const watch = await watching();
+    clock.advance(60_000);
+    watch.cut();
+    const attempt = await server.next();
+    expect(reflector.state().ageMs).toBeGreaterThanOrEqual(60_000);
+    attempt.open();
+    await vi.waitFor(() => expect(reflector.state().ageMs).toBe(0));
+  });
+
   test("500 again and again, with growing pauses up to a bound", async () => {
     const watch = await watching();
     watch.cut();

@@ -69,7 +69,7 @@ export interface ReflectorOptions {
 
 interface ReflectorState {
   phase: "listing" | "watching" | "waiting" | "stopped";
-  /** Milliseconds since the last sign of life: an event, a bookmark, an opened watch, a list. */
+  /** Milliseconds since the last sign of life: an event, a bookmark, an opened watch, a list; an attempt is none. */
   ageMs: number;
   /** Watches opened after the first one. */
   restarts: number;
@@ -392,10 +392,10 @@ class ListWatch implements Reflector {
     const onStop = (): void => watch.abort(this.#stop.signal.reason);
     this.#stop.signal.addEventListener("abort", onStop, { once: true });
     if (this.#stop.signal.aborted) onStop();
-    this.#lastLife = this.#clock.now();
+    const begin = this.#clock.now();
     let cancel: () => void;
     const look = (): void => {
-      const left = silenceMs - (this.#clock.now() - this.#lastLife);
+      const left = silenceMs - (this.#clock.now() - Math.max(begin, this.#lastLife));
       if (left > 0) {
         cancel = this.#clock.schedule(left, look);
         return;
