@@ -320,6 +320,24 @@ describe("a rollback", () => {
     expect(valueIn(await revisionStages(context, subject, subject.state.record.revision.name))).toBe("1");
   });
 
+  it("makes a revision active whose Secret is not written yet", async () => {
+    const { context, subject, secrets, roll, store } = setUp();
+    await roll("1");
+    await roll("2");
+    const [second = "", first = ""] = namesOf(subject.state.record.revision);
+    const revision = await activateRevision(context, subject, first, await revisionStages(context, subject, first));
+    expect(revision).toEqual({ name: first, pending: true, former: [second] });
+    subject.state.record = { ...subject.state.record, revision };
+    await store();
+    expect(namesOf(subject.state.record.revision)).toEqual([first, second]);
+    const [older = "", newer = ""] = [second, first].map(name => {
+      const secret = secrets.secrets.get(name);
+      return secret === undefined ? "" : readRevision(secret).activeAt;
+    });
+    expect(newer >= older).toBe(true);
+    expect(newer).not.toBe("");
+  });
+
   it.each(["yoke.ffffffffffff", "password", "../a"])("to %s says which revisions there are", async name => {
     const { context, subject, secrets, roll, store } = setUp();
     secrets.secrets.set("password", { apiVersion: "v1", kind: "Secret", metadata: { name: "password" } });

@@ -251,8 +251,25 @@ export async function activateRevision(
   const { problem: _, ...revision } = record.revision;
   if (revision.name === name) return revision;
   const patch = activation(context.now());
-  await context.client.patch(secretRef(subject, name), patch, { type: "merge", fieldManager: "yoke" });
-  return { name, pending: false, former: namesOf(revision).filter(other => other !== name) };
+  const pending = activatePending(history, name, patch);
+  if (!pending) {
+    await context.client.patch(secretRef(subject, name), patch, { type: "merge", fieldManager: "yoke" });
+  }
+  return { name, pending, former: namesOf(revision).filter(other => other !== name) };
+}
+
+/** One whose Secret is not written yet is changed here; false when there is none of that name. */
+function activatePending(
+  { pending }: HistoryState,
+  name: string,
+  { metadata }: ReturnType<typeof activation>,
+): boolean {
+  const at = pending.findIndex(({ secret }) => secret.metadata.name === name);
+  const found = pending[at];
+  if (found === undefined) return false;
+  const annotations = { ...found.secret.metadata.annotations, ...metadata.annotations };
+  pending[at] = { ...found, secret: { ...found.secret, metadata: { ...found.secret.metadata, annotations } } };
+  return true;
 }
 
 /** When the release goes. Fails as long as a revision is left. */

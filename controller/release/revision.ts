@@ -202,7 +202,7 @@ export function relabelling(object: KubeObject): Record<string, unknown> | undef
 }
 
 /** The merge patch that makes a revision the active one. */
-export function activation(at: number): Record<string, unknown> {
+export function activation(at: number): { readonly metadata: { readonly annotations: Record<string, string> } } {
   return { metadata: { annotations: { [annotation.activeAt]: nanoTime(at) } } };
 }
 
