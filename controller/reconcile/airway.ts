@@ -63,10 +63,10 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
       await tell(context, airway, { status: "False", reason: "InProgress", message: `waiting for CRD ${name}` });
       return crd === undefined ? {} : { requeueAfterMs: servedRetryMs };
     }
+    await guard(context, airway, spec);
     await requireRights(context, spec);
     for (const orphan of context.index.commit(draft)) context.tracker.untrack(orphan);
     await activate(context, airway, crd, { spec, flight, converter });
-    await context.webhooks?.setAirway(spec, airwayReference(name, airway.metadata.uid ?? ""));
     const serving = `serving ${spec.apiVersion} ${spec.kind} with flight sha256:${flight.digest}`;
     const message = loaded.problem === undefined ? serving : `${serving}; ${textOf(loaded.problem)}`;
     const record = { url: spec.flightUrl, sha256: flight.digest };
@@ -140,6 +140,11 @@ function crdRef(name: string): ObjectRef {
   return { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", namespace: "", name };
 }
 
+/** Registers the webhooks of the Airway's instances. */
+async function guard({ webhooks }: Context, { metadata }: KubeObject, spec: AirwaySpec): Promise<void> {
+  await webhooks?.setAirway(spec, airwayReference(metadata.name, metadata.uid ?? ""));
+}
+
 /**
  * Applies the CRD where it differs from what was applied last or somebody changed our fields. Without force: foreign
  * edits of our fields are a conflict to be told, not overwritten. Undefined until it is established.
@@ -161,6 +166,8 @@ async function applyCrd(
   }
   const wanted = digest(JSON.stringify(desired));
   const former = context.appliedCrds.get(ref.name);
+  // Of what is written before the gate stands nobody can tell who wrote it.
+  if (context.leads() && live === undefined) await guard(context, airway, spec);
   if (context.leads() && (live === undefined || former?.digest !== wanted || former.fields !== facts?.fields)) {
     const applied = await context.tracker.write(trackedKey(ref), airwayKey(ref.name), async () => {
       return (await context.client.apply(desired, { fieldManager, force: false })).object;
