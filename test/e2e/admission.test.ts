@@ -282,6 +282,18 @@ describe("static mode", () => {
   });
 });
 
+describe("an Airway whose account is not there", () => {
+  it("has its gate all the same, for its kind is served already", async () => {
+    const spec = { serviceAccountName: `${namespace}/nobody` };
+    const name = await world.applyAirway({ kind: "Gated", flight: echo, spec });
+    await eventually("the Airway says what is missing", async () => {
+      const airway = await world.client.get(world.airwayRef(name));
+      expect(JSON.stringify(airway?.status)).toContain(`${namespace}/nobody`);
+    });
+    expect(await world.client.get(configuration(name))).toBeDefined();
+  });
+});
+
 describe("annotations of ownership", () => {
   it("stay in every mode", async () => {
     await world.instance("Echo", "owned", { stages: [configMap("owned")] });
