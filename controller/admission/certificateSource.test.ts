@@ -27,8 +27,34 @@ describe("certificates in a Secret", () => {
     const cluster = new FakeCluster();
     const trusted = await Promise.all([1, 2, 3].map(() => replica(cluster).source.start(fail)));
     expect(new Set(trusted.map(({ certificate }) => certificate)).size).toBe(1);
+    expect(new Set(trusted.map(({ token }) => token)).size).toBe(1);
     expect(cluster.objects.get("atc-tls")).toMatchObject({ type: "kubernetes.io/tls" });
-    expect(Object.keys(dataOf(cluster)).sort()).toEqual(["ca.crt", "ca.key", "tls.crt", "tls.key"]);
+    expect(Object.keys(dataOf(cluster)).sort()).toEqual(["ca.crt", "ca.key", "path-token", "tls.crt", "tls.key"]);
+  });
+
+  it("get a token where a former version made none, and keep everything else", async () => {
+    const cluster = new FakeCluster();
+    const first = await replica(cluster).source.start(() => undefined);
+    const secret = cluster.objects.get("atc-tls");
+    const { "path-token": _, ...former } = dataOf(cluster);
+    const upgraded = new FakeCluster();
+    if (secret !== undefined) upgraded.put({ ...secret, data: former });
+    const [one, other] = await Promise.all([1, 2].map(() => replica(upgraded).source.start(fail)));
+    expect(one).toEqual({ ...first, token: one?.token });
+    expect(one?.token).not.toBe(first.token);
+    expect(other).toEqual(one);
+    expect(dataOf(upgraded)).toMatchObject(former);
+  });
+
+  it("have another token when theirs is taken out, which every replica learns", async () => {
+    const cluster = new FakeCluster();
+    const changes = new Mailbox<Trusted>();
+    const first = await replica(cluster).source.start(next => changes.put(next));
+    const secret = cluster.objects.get("atc-tls");
+    if (secret !== undefined) cluster.put({ ...secret, data: { ...dataOf(cluster), "path-token": "" } });
+    const second = await changes.take();
+    expect(second).toEqual({ ...first, token: second.token });
+    expect(second.token).not.toBe(first.token);
   });
 
   it("are renewed in time, which every replica learns", async () => {
@@ -41,6 +67,7 @@ describe("certificates in a Secret", () => {
     const next = await changes.take();
     expect(next.certificate).not.toBe(first.certificate);
     expect(next.authorities).toBe(first.authorities);
+    expect(next.token).toBe(first.token);
     expect(cluster.writes.filter(write => write.startsWith("patch"))).toHaveLength(1);
   });
 
@@ -88,10 +115,13 @@ describe("certificates in files", () => {
     const changes = new Mailbox<Trusted>();
     const source = fileSource({ ...paths, clock, onError: fail });
     onTestFinished(() => source.stop());
-    expect((await source.start(next => changes.put(next))).certificate).toContain("ONE");
+    const first = await source.start(next => changes.put(next));
+    expect(first.certificate).toContain("ONE");
     write(paths.certificate, "TWO");
     clock.advance(10_000);
-    expect((await changes.take()).certificate).toContain("TWO");
+    const second = await changes.take();
+    expect(second.certificate).toContain("TWO");
+    expect(second.token).toBe(first.token);
   });
 
   it("have to be there, and PEM", async () => {

@@ -1,5 +1,6 @@
 /**
- * Where the server's certificate comes from: a Secret that the controller keeps itself, or files that it is given.
+ * Where the server's certificate and the token of its paths come from: a Secret that the controller keeps itself, or
+ * files that it is given.
  * Either tells when it changed; the server and the configurations follow without a restart.
  */
 import { readFile } from "node:fs/promises";
@@ -8,11 +9,12 @@ import { type Clock, systemClock } from "../kube/clock.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
 import { createReflector } from "../kube/reflector.ts";
+import { isToken, newToken, tokenOfKey } from "./callerPath.ts";
 import { bundle, type Certificates, renewed } from "./certificates.ts";
 import { admissionErrors } from "./errors.ts";
-import type { ServedCertificate } from "./server.ts";
+import type { Served } from "./server.ts";
 
-export interface Trusted extends ServedCertificate {
+export interface Trusted extends Served {
   /** PEM: what `caBundle` has to hold. */
   readonly authorities: string;
 }
@@ -24,6 +26,7 @@ export interface CertificateSource {
 }
 
 const secretName = "atc-tls";
+const tokenKey = "path-token";
 const secretType: ResourceType = {
   group: "",
   version: "v1",
@@ -56,9 +59,8 @@ export function secretSource(options: SecretSourceOptions): CertificateSource {
 
   const look = async (): Promise<void> => {
     const secret = await keep({ client, namespace, names, now: clock.now() });
-    const certificates = certificatesOf(secret);
-    if (certificates === undefined) return;
-    const trusted = trustedOf(certificates);
+    const trusted = trustedOf(secret);
+    if (trusted === undefined) return;
     const same = held !== undefined && isSame(held.trusted, trusted);
     held = { trusted, resourceVersion: secret.metadata.resourceVersion ?? "" };
     if (!same) changed(trusted);
@@ -121,13 +123,17 @@ async function keep(of: {
   const { client, namespace, names, now } = of;
   for (;;) {
     const present = await client.get(secretRef(namespace));
-    const next = await renewed(present === undefined ? undefined : certificatesOf(present), names, now);
-    if (next === undefined && present !== undefined) return present;
-    if (next === undefined) continue;
+    const former = present && certificatesOf(present);
+    const token = present && tokenOf(present);
+    const next = await renewed(former, names, now);
+    if (present !== undefined && next === undefined && token !== undefined) return present;
+    const certificates = next ?? former;
+    if (certificates === undefined) continue;
+    const data = dataOf(certificates, token ?? newToken());
     try {
-      if (present === undefined) return await client.create(secretOf(namespace, next), { fieldManager });
+      if (present === undefined) return await client.create(secretOf(namespace, data), { fieldManager });
       const { resourceVersion } = present.metadata;
-      const patch = { metadata: { resourceVersion }, data: dataOf(next) };
+      const patch = { metadata: { resourceVersion }, data };
       return await client.patch(secretRef(namespace), patch, { type: "merge", fieldManager });
     } catch (error) {
       // Another replica was faster: what it made is as good.
@@ -136,38 +142,54 @@ async function keep(of: {
   }
 }
 
-function secretOf(namespace: string, certificates: Certificates): KubeObject {
+function secretOf(namespace: string, data: Record<string, string>): KubeObject {
   return {
     apiVersion: "v1",
     kind: "Secret",
     metadata: { name: secretName, namespace },
     type: "kubernetes.io/tls",
-    data: dataOf(certificates),
+    data,
   };
 }
 
-function dataOf(certificates: Certificates): Record<string, string> {
+function dataOf(certificates: Certificates, token: string): Record<string, string> {
   const { authorityKey, certificate, key } = certificates;
-  const texts = { "ca.crt": bundle(certificates), "ca.key": authorityKey, "tls.crt": certificate, "tls.key": key };
+  const texts = {
+    ...{ "ca.crt": bundle(certificates), "ca.key": authorityKey, "tls.crt": certificate, "tls.key": key },
+    [tokenKey]: token,
+  };
   return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Buffer.from(text).toString("base64")]));
 }
 
-function certificatesOf(secret: KubeObject): Certificates | undefined {
+function textIn(secret: KubeObject, name: string): string {
   const data = (secret["data"] ?? {}) as Readonly<Record<string, string>>;
-  const text = (name: string) => Buffer.from(data[name] ?? "", "base64").toString("utf8");
+  return Buffer.from(data[name] ?? "", "base64").toString("utf8");
+}
+
+/** undefined: of a version before there was one, or spoilt. */
+function tokenOf(secret: KubeObject): string | undefined {
+  const token = textIn(secret, tokenKey);
+  return isToken(token) ? token : undefined;
+}
+
+function certificatesOf(secret: KubeObject): Certificates | undefined {
+  const text = (name: string) => textIn(secret, name);
   const authorities = text("ca.crt").match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   const [certificate, key, authorityKey] = [text("tls.crt"), text("tls.key"), text("ca.key")];
   if (authorities.length === 0 || certificate === "" || key === "") return undefined;
   return { authorities, authorityKey, certificate, key };
 }
 
-function trustedOf(certificates: Certificates): Trusted {
+function trustedOf(secret: KubeObject): Trusted | undefined {
+  const [certificates, token] = [certificatesOf(secret), tokenOf(secret)];
+  if (certificates === undefined || token === undefined) return undefined;
   const { certificate, key } = certificates;
-  return { certificate, key, authorities: bundle(certificates) };
+  return { certificate, key, token, authorities: bundle(certificates) };
 }
 
 function isSame(a: Trusted, b: Trusted): boolean {
-  return a.certificate === b.certificate && a.key === b.key && a.authorities === b.authorities;
+  const isServed = a.certificate === b.certificate && a.key === b.key && a.token === b.token;
+  return isServed && a.authorities === b.authorities;
 }
 
 export interface FileSourceOptions {
@@ -186,11 +208,11 @@ export function fileSource(options: FileSourceOptions): CertificateSource {
   const { clock = systemClock, onError } = options;
   let held: Trusted | undefined;
   let cancel = (): void => undefined;
-  const read = async (): Promise<Trusted> => ({
-    authorities: await textOf(options.authorities),
-    certificate: await textOf(options.certificate),
-    key: await textOf(options.key),
-  });
+  const read = async (): Promise<Trusted> => {
+    const key = await textOf(options.key);
+    const [authorities, certificate] = [await textOf(options.authorities), await textOf(options.certificate)];
+    return { authorities, certificate, key, token: tokenOfKey(key) };
+  };
   return {
     async start(changed) {
       const look = (): void => {

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { type AirwaySpec, parseAirway } from "../airway/spec.ts";
 import type { KubeObject } from "../kube/object.ts";
+import { callerPath } from "./callerPath.ts";
 import { airwayWebhooks, flightWebhooks, instanceWebhooks, resourceWebhooks, type Webhook } from "./configurations.ts";
 import type { Reach } from "./reach.ts";
 
 const service: Reach = { kind: "service", namespace: "atc", name: "atc", port: 443 };
-const facts = { reach: service, authorities: "PEM", username: "system:serviceaccount:atc:atc" };
+const token = "TOKEN";
+const facts = { reach: service, authorities: "PEM", token, username: "system:serviceaccount:atc:atc" };
 const owner = { apiVersion: "yoke.cd/v1alpha1", kind: "Airway", name: "backends.examples.com", uid: "u" };
 
 function airway(spec: Record<string, unknown> = {}, versions?: unknown[]): AirwaySpec {
@@ -37,7 +39,12 @@ describe("the configurations of the controller's own kinds", () => {
     expect(airways).toMatchObject({
       name: "airways.yoke.cd",
       clientConfig: {
-        service: { namespace: "atc", name: "atc", port: 443, path: "/validations/airways.yoke.cd" },
+        service: {
+          namespace: "atc",
+          name: "atc",
+          port: 443,
+          path: callerPath("/validations/airways.yoke.cd", token),
+        },
         caBundle: Buffer.from("PEM").toString("base64"),
       },
       failurePolicy: "Ignore",
@@ -62,7 +69,7 @@ describe("the configuration of an Airway", () => {
   it("covers every served version by the one that flights see", () => {
     expect(validation).toMatchObject({
       name: "backends.examples.com",
-      clientConfig: { service: { path: "/validations/backends.examples.com" } },
+      clientConfig: { service: { path: callerPath("/validations/backends.examples.com", token) } },
       matchPolicy: "Equivalent",
       rules: [{ apiGroups: ["examples.com"], apiVersions: ["v2"], resources: ["backends"], scope: "Namespaced" }],
     });
@@ -139,6 +146,7 @@ describe("a match condition", () => {
 describe("a URL instead of a Service", () => {
   it("is followed by the path", () => {
     const [airways] = webhooksOf(airwayWebhooks({ ...facts, reach: { kind: "url", url: "https://127.0.0.1:1/" } }));
-    expect(airways?.clientConfig).toMatchObject({ url: "https://127.0.0.1:1/validations/airways.yoke.cd" });
+    const path = callerPath("/validations/airways.yoke.cd", token);
+    expect(airways?.clientConfig).toMatchObject({ url: `https://127.0.0.1:1${path}` });
   });
 });

@@ -9,12 +9,9 @@ import type { KubeObject, OwnerReference } from "../kube/object.ts";
 import { managedBy, managedByLabel } from "../release/normalise.ts";
 import { overrideAnnotations } from "./overrides.ts";
 import { ownershipAnnotations } from "./ownership.ts";
-import { type ClientConfig, clientConfig, type Reach } from "./reach.ts";
+import { type ClientConfig, clientConfig, type Endpoint } from "./reach.ts";
 
-export interface WebhookFacts {
-  readonly reach: Reach;
-  /** PEM. */
-  readonly authorities: string;
+export interface WebhookFacts extends Endpoint {
   /** Name of the controller's own account. */
   readonly username: string;
 }
@@ -61,6 +58,7 @@ export interface ChildKinds {
   readonly namespaces: readonly string[];
 }
 
+/** As the routes know them; the API server is told each with a segment in front (callerPath.ts). */
 export const paths = {
   airway: "/validations/airways.yoke.cd",
   flight: "/validations/flights.yoke.cd",
@@ -174,14 +172,14 @@ function configuration(name: string, webhooks: readonly Webhook[]): KubeObject {
 }
 
 function validating(
-  { reach, authorities }: WebhookFacts,
+  facts: WebhookFacts,
   name: string,
   path: string,
   options: Partial<Webhook> & Pick<Webhook, "rules" | "timeoutSeconds">,
 ): Webhook {
   return {
     name,
-    clientConfig: clientConfig(reach, path, authorities),
+    clientConfig: clientConfig(facts, path),
     failurePolicy: "Ignore",
     matchPolicy: "Exact",
     sideEffects: "None",

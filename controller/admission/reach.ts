@@ -1,8 +1,18 @@
 /** How the API server reaches the webhooks: through a Service, or through a URL on loopback (embedded cluster). */
+import { callerPath } from "./callerPath.ts";
 
 export type Reach =
   | { readonly kind: "service"; readonly namespace: string; readonly name: string; readonly port: number }
   | { readonly kind: "url"; readonly url: string };
+
+/** All that a `clientConfig` is made of, but for the path. */
+export interface Endpoint {
+  readonly reach: Reach;
+  /** PEM, one certificate or several. */
+  readonly authorities: string;
+  /** Which the paths are made with (callerPath.ts). */
+  readonly token: string;
+}
 
 /** `clientConfig` of webhook configurations and of a CRD's conversion. */
 export type ClientConfig = { readonly caBundle: string } & (
@@ -10,9 +20,10 @@ export type ClientConfig = { readonly caBundle: string } & (
   | { readonly service: { namespace: string; name: string; path: string; port: number } }
 );
 
-/** @param authorities PEM, one certificate or several */
-export function clientConfig(reach: Reach, path: string, authorities: string): ClientConfig {
+/** @param inner the path as the routes know it */
+export function clientConfig({ reach, authorities, token }: Endpoint, inner: string): ClientConfig {
   const caBundle = Buffer.from(authorities).toString("base64");
+  const path = callerPath(inner, token);
   if (reach.kind === "url") return { url: `${reach.url.replace(/\/$/, "")}${path}`, caBundle };
   const { namespace, name, port } = reach;
   return { service: { namespace, name, path, port }, caBundle };

@@ -2,11 +2,13 @@ import { request } from "node:https";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CodedError } from "../../lib/errors.ts";
+import { callerPath, newToken } from "./callerPath.ts";
 import { bundle, type Certificates, renewed } from "./certificates.ts";
 import { admissionErrors } from "./errors.ts";
 import { type AdmissionServer, startAdmissionServer } from "./server.ts";
 
 let certificates: Certificates;
+const token = newToken();
 let server: AdmissionServer;
 /** What was counted. */
 const calls: string[] = [];
@@ -25,7 +27,7 @@ beforeAll(async () => {
   server = await startAdmissionServer({
     host: "127.0.0.1",
     port: 0,
-    certificate: certificates,
+    served: { ...certificates, token },
     ready: () => isReady,
     onFailure: failure => failures.push(failure),
     onCall: ({ webhook, decision }) => calls.push(`${webhook} ${decision}`),
@@ -72,6 +74,12 @@ interface Answer {
   readonly body: string;
 }
 
+/** As the API server calls. */
+function callRoute(path: string, body?: string | Buffer): Promise<Answer> {
+  const [inner = "", query] = path.split("?");
+  return call(`${callerPath(inner, token)}${query === undefined ? "" : `?${query}`}`, body);
+}
+
 function call(path: string, body?: string | Buffer, ca = bundle(certificates)): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const method = body === undefined ? "GET" : "POST";
@@ -85,15 +93,30 @@ function call(path: string, body?: string | Buffer, ca = bundle(certificates)): 
 
 describe("the admission server", () => {
   it("gives a route the body and the rest of the path", async () => {
-    const { status, body } = await call("/echo/backends.example.com?timeout=10s", "question");
+    const { status, body } = await callRoute("/echo/backends.example.com?timeout=10s", "question");
     expect([status, JSON.parse(body)]).toEqual([200, { body: "question", rest: "backends.example.com" }]);
     expect(calls.at(-1)).toBe("echo allowed");
   });
 
   it("has nothing but its paths", async () => {
-    expect((await call("/echo/", "x")).status).toBe(404);
-    expect((await call("/echo/x")).status).toBe(405);
-    expect((await call("/validations/external-resources", "x")).status).toBe(404);
+    expect((await callRoute("/echo/", "x")).status).toBe(404);
+    expect((await callRoute("/echo/x")).status).toBe(405);
+    expect((await callRoute("/validations/external-resources", "x")).status).toBe(404);
+    expect((await callRoute("/live")).status).toBe(404);
+  });
+
+  it("has not even those for callers who do not know the segment, and does not count or log them", async () => {
+    const [counted, failed] = [calls.length, failures.length];
+    const strange = [
+      "/echo/x",
+      "//echo/x",
+      `/${token}/echo/x`,
+      callerPath("/echo/y", token).replace("/echo/y", "/echo/x"),
+      callerPath("/echo/x", newToken()),
+      callerPath("/echo/x", token).slice(0, 20),
+    ];
+    for (const path of strange) expect(await call(path, "x")).toEqual({ status: 404, body: "not found\n" });
+    expect([calls.length, failures.length]).toEqual([counted, failed]);
   });
 
   it("says whether it lives, is ready, and how much memory it has", async () => {
@@ -106,10 +129,10 @@ describe("the admission server", () => {
   });
 
   it("answers 400 for what is no review, 500 for its own faults, and tells nothing of the latter", async () => {
-    const { status, body } = await call("/coded", "x");
+    const { status, body } = await callRoute("/coded", "x");
     expect(status).toBe(400);
     expect(body).toContain("it is empty (ADMISSION_REVIEW_INVALID)");
-    const broken = await call("/broken", "x");
+    const broken = await callRoute("/broken", "x");
     expect(broken.status).toBe(500);
     expect(broken.body).not.toContain("hunter2");
     expect(failures.at(-1)).toMatchObject({ path: "/broken", status: 500 });
@@ -117,7 +140,9 @@ describe("the admission server", () => {
   });
 
   it("refuses a body that is too large before it has all of it", async () => {
-    const answer = await call("/echo/x", Buffer.alloc(3 * 2 ** 20)).catch((error: NodeJS.ErrnoException) => error.code);
+    const answer = await callRoute("/echo/x", Buffer.alloc(3 * 2 ** 20)).catch(
+      (error: NodeJS.ErrnoException) => error.code,
+    );
     // A client that still sends may meet the closed connection before the answer.
     expect([413, "EPIPE", "ECONNRESET"]).toContain(typeof answer === "object" ? answer.status : answer);
     expect(failures.at(-1)?.error).toMatchObject({ code: "ADMISSION_BODY_TOO_LARGE" });
@@ -125,23 +150,26 @@ describe("the admission server", () => {
 
   it("answers before the API server gives up, and stops what it does", async () => {
     aborted = Promise.withResolvers();
-    const { status, body } = await call("/slow?timeout=1s", "x");
+    const { status, body } = await callRoute("/slow?timeout=1s", "x");
     expect(status).toBe(500);
     expect(body).toContain("longer than 0.5 s");
     await aborted.promise;
   });
 
-  it("serves new certificates without a restart", async () => {
+  it("serves new certificates and paths without a restart", async () => {
     const next = await newCertificates();
     await expect(call("/live", undefined, bundle(next))).rejects.toThrow(/certificate/);
-    server.serve(next);
-    expect((await call("/live", undefined, bundle(next))).status).toBe(200);
-    server.serve(certificates);
+    const other = newToken();
+    server.serve({ ...next, token: other });
+    expect((await call(callerPath("/echo/x", other), "x", bundle(next))).status).toBe(200);
+    expect((await call(callerPath("/echo/x", token), "x", bundle(next))).status).toBe(404);
+    server.serve({ ...certificates, token });
     expect((await call("/live")).status).toBe(200);
   });
 
   it("says who has the port", async () => {
-    const options = { host: "127.0.0.1", port: server.port, certificate: certificates, routes: [], ready: () => true };
+    const served = { ...certificates, token };
+    const options = { host: "127.0.0.1", port: server.port, served, routes: [], ready: () => true };
     const error = await startAdmissionServer(options).catch((thrown: unknown) => thrown);
     expect(error instanceof CodedError && error.code).toBe("ADMISSION_ADDRESS_IN_USE");
   });

@@ -1,7 +1,7 @@
 /**
  * The HTTPS server behind the webhooks.
  *
- * - `POST` on the paths of `routes`: each gets the body and the rest of the path, and has less time than the API server
+ * - `POST` on the paths of `routes`, behind the segment that only the API server knows (callerPath.ts): each gets the body and the rest of the path, and has less time than the API server
  *   gives us (it says how much in the query), so that it hears an answer rather than a time-out.
  * - `/live`, `/ready` (empty), `GET /memstats[?runGC=1]`; 404 for all else (contract §9).
  *
@@ -11,12 +11,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { CodedError } from "../../lib/errors.ts";
+import { openPath } from "./callerPath.ts";
 import { admissionErrors } from "./errors.ts";
 
-export interface ServedCertificate {
+export interface Served {
   /** PEM. */
   readonly certificate: string;
   readonly key: string;
+  /** Which the paths of calls are made with. */
+  readonly token: string;
 }
 
 export interface Call {
@@ -51,19 +54,19 @@ export interface AdmissionServerOptions {
   readonly host?: string;
   /** 0 takes any free port. */
   readonly port: number;
-  readonly certificate: ServedCertificate;
+  readonly served: Served;
   readonly routes: readonly Route[];
   readonly ready: () => boolean;
   /** Each call of a route, once it is answered or has failed. */
   readonly onCall?: (call: { webhook: string; decision: Decision; milliseconds: number }) => void;
-  /** A call that could not be answered; `status` is what the API server got. */
+  /** A call that could not be answered; `path` is the route's, `status` what the API server got. */
   readonly onFailure?: (failure: { path: string; status: number; error: unknown }) => void;
 }
 
 export interface AdmissionServer {
   readonly port: number;
   /** From the next connection on. */
-  serve(certificate: ServedCertificate): void;
+  serve(served: Served): void;
   /** Waits for running calls, at most `graceMs`. */
   close(graceMs?: number): Promise<void>;
 }
@@ -77,17 +80,19 @@ const reserveMs = 500;
 
 /** @throws ADMISSION_ADDRESS_IN_USE, ADMISSION_LISTEN_FAILED */
 export async function startAdmissionServer(options: AdmissionServerOptions): Promise<AdmissionServer> {
-  const secure = ({ certificate, key }: ServedCertificate) => ({
+  const secure = ({ certificate, key }: Served) => ({
     cert: certificate,
     key,
     minVersion: "TLSv1.2" as const,
   });
-  const server = createServer(secure(options.certificate), (request, response) => {
-    answer(request, options).then(
+  let { served } = options;
+  const server = createServer(secure(served), (request, response) => {
+    const path = openPath(pathOf(request), served.token);
+    answer(request, path, options).then(
       reply => send(server, request, response, reply),
       error => {
         const status = statusOf(error);
-        options.onFailure?.({ path: pathOf(request), status, error });
+        options.onFailure?.({ path: path ?? "", status, error });
         send(server, request, response, { status, body: `${textOf(error)}\n` });
       },
     );
@@ -95,7 +100,10 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
   await listen(server, options);
   return {
     port: (server.address() as AddressInfo).port,
-    serve: certificate => server.setSecureContext(secure(certificate)),
+    serve: next => {
+      served = next;
+      server.setSecureContext(secure(next));
+    },
     close: (graceMs = 10_000) => close(server, graceMs),
   };
 }
@@ -108,23 +116,36 @@ interface Reply {
 
 const json = "application/json";
 
-async function answer(request: IncomingMessage, options: AdmissionServerOptions): Promise<Reply> {
-  const { routes, ready } = options;
+/** @param path undefined: the caller is not the API server */
+async function answer(
+  request: IncomingMessage,
+  path: string | undefined,
+  options: AdmissionServerOptions,
+): Promise<Reply> {
+  const route = path === undefined ? undefined : options.routes.find(candidate => matches(candidate.path, path));
+  if (path === undefined || route === undefined) return answerAnybody(request, options.ready);
+  if (request.method !== "POST") return { status: 405, body: "only POST\n" };
+  return call(request, path, route, options);
+}
+
+function answerAnybody(request: IncomingMessage, ready: () => boolean): Reply {
   const path = pathOf(request);
   if (path === "/live") return { status: 200, body: "" };
   if (path === "/ready") return { status: ready() ? 200 : 503, body: "" };
   if (path === "/memstats" && request.method === "GET") return { status: 200, body: memory(request), type: json };
-  const route = routes.find(candidate => matches(candidate.path, path));
-  if (route === undefined) return { status: 404, body: "not found\n" };
-  if (request.method !== "POST") return { status: 405, body: "only POST\n" };
-  return call(request, route, options);
+  return { status: 404, body: "not found\n" };
 }
 
-async function call(request: IncomingMessage, route: Route, { onCall }: AdmissionServerOptions): Promise<Reply> {
+async function call(
+  request: IncomingMessage,
+  path: string,
+  route: Route,
+  { onCall }: AdmissionServerOptions,
+): Promise<Reply> {
   const since = performance.now();
   let decision: Decision = "failed";
   try {
-    const rest = decodeRest(pathOf(request).slice(route.path.length));
+    const rest = decodeRest(path.slice(route.path.length));
     const answer = await within(limitOf(request), async signal =>
       route.handle({ body: await readBody(request, route.maxBodyMib), rest, signal }),
     );

@@ -66,6 +66,15 @@ describe("answerError", () => {
     expect(error.message).toContain("data[pin]");
   });
 
+  test("does not repeat the secret segment in the URL of a webhook that failed", () => {
+    const segment = "aB3-_".repeat(9).slice(0, 43);
+    const message = `conversion webhook for e/v1, Kind=E failed: Post "https://127.0.0.1:1/${segment}/crdconvert/es.e?timeout=30s": EOF`;
+    const causes = [{ reason: "UnexpectedServerResponse", message }];
+    const error = answerError(request, status(500, "", message, causes));
+    expect(JSON.stringify({ ...error, message: error.message })).not.toContain(segment);
+    expect(error.message).toContain('Post "https://127.0.0.1:1/…/crdconvert/es.e?timeout=30s": EOF');
+  });
+
   test("names the field of a Secret that has the wrong type", () => {
     const message =
       "failed to create typed patch object (/a; /v1, Kind=Secret): .data.pin: expected string, got &value{5}";

@@ -225,7 +225,7 @@ function readStatus(body: string): Told {
     return {
       isStatus: true,
       reason: text(value["reason"]),
-      message: text(value["message"]),
+      message: withoutSegments(text(value["message"])),
       causes: Array.isArray(details["causes"]) ? details["causes"].filter(isRecord).map(readCause) : [],
       ...(typeof seconds === "number" ? { retryAfterSeconds: String(seconds) } : {}),
     };
@@ -237,9 +237,14 @@ function readStatus(body: string): Told {
 function readCause(cause: Record<string, unknown>): StatusCause {
   const read: StatusCause = {};
   for (const key of ["reason", "field", "message"] as const) {
-    if (typeof cause[key] === "string") read[key] = cause[key];
+    if (typeof cause[key] === "string") read[key] = withoutSegments(cause[key]);
   }
   return read;
+}
+
+/** The API server quotes the URLs of webhooks that fail, and such a segment in their paths is secret (decision 0009). */
+function withoutSegments(words: string): string {
+  return words.replace(/\/[A-Za-z0-9_-]{43}(?=\/)/g, "/…");
 }
 
 function codeOf(status: number, told: Told): AnswerCode {

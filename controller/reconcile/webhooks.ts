@@ -116,7 +116,7 @@ export class WebhookService implements Webhooks {
     this.#server = await startAdmissionServer({
       ...(host === undefined ? {} : { host }),
       port,
-      certificate: this.#trusted,
+      served: this.#trusted,
       routes: admissionRoutes(work),
       ready: isReady,
       onCall,
@@ -146,7 +146,7 @@ export class WebhookService implements Webhooks {
   }
 
   converter(airway: string): ClientConfig {
-    return clientConfig(this.#options.reach, `${paths.conversion}${airway}`, this.#trusted?.authorities ?? "");
+    return clientConfig(this.#facts(), `${paths.conversion}${airway}`);
   }
 
   async setAirway(spec: AirwaySpec, owner: OwnerReference): Promise<void> {
@@ -196,7 +196,8 @@ export class WebhookService implements Webhooks {
 
   #facts(): WebhookFacts {
     const { reach } = this.#options;
-    return { reach, authorities: this.#trusted?.authorities ?? "", username: this.#username };
+    const { authorities = "", token = "" } = this.#trusted ?? {};
+    return { reach, authorities, token, username: this.#username };
   }
 
   #setAll(): void {
@@ -211,10 +212,10 @@ export class WebhookService implements Webhooks {
 
   #trust(next: Trusted): void {
     const { log } = this.#options;
-    const isOther = next.authorities !== this.#trusted?.authorities;
+    const isOther = next.authorities !== this.#trusted?.authorities || next.token !== this.#trusted.token;
     this.#trusted = next;
     this.#server?.serve(next);
-    log.info({ authorities: isOther }, "webhooks have got another certificate");
+    log.info({ configurations: isOther }, "webhooks have got another certificate");
     if (!isOther || !this.#isInstalled) return;
     this.#setAll();
     this.#trustChanged();

@@ -54,7 +54,10 @@ describe("while nobody serves", () => {
     const ref = world.instanceRef("Alone", "alone");
     const override = { metadata: { annotations: { "overrides.yoke.cd/mode": "standard" } } };
     const options2 = { type: "merge", fieldManager: "jane" } as const;
-    expect(await refusal(client.patch(ref, override, options2))).toContain(`overrides.alones.${group}`);
+    const said = await refusal(client.patch(ref, override, options2));
+    expect(said).toContain(`overrides.alones.${group}`);
+    // The URL that the API server quotes, without what opens it.
+    expect(said).toContain(`/…/overrides/alones.${group}`);
     expect(await refusal(client.patch(ref, { metadata: { labels: { a: "b" } } }, options2))).toBe("accepted");
     expect(await refusal(world.merge(ref, override))).toBe("accepted");
     await client.transport.close();

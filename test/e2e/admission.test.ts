@@ -1,4 +1,6 @@
 /** The webhooks, asked by a real API server over loopback; the controller has an account of its own. */
+import { request } from "node:https";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { createClient, type KubeClient } from "../../controller/kube/client.ts";
 import { loadConfig } from "../../controller/kube/config.ts";
@@ -107,6 +109,52 @@ describe("the configurations", () => {
       const said = await refusal(world.applyInstance("Echo", "trusted", { stages }));
       expect(said).toContain("spec.replicas: Invalid value");
     });
+  });
+});
+
+describe("somebody who reaches the port", () => {
+  /** A review as only the API server may ask for. */
+  const review = JSON.stringify({
+    apiVersion: "admission.k8s.io/v1",
+    kind: "AdmissionReview",
+    request: {
+      uid: "forged",
+      operation: "CREATE",
+      userInfo: { username: "mallory", groups: ["system:masters"] },
+      resource: { group: "yoke.cd", version: "v1alpha1", resource: "airways" },
+    },
+  });
+
+  function post(url: URL, ca: Buffer): Promise<{ status: number; body: string }> {
+    return new Promise((resolve, reject) => {
+      const sent = request(url, { method: "POST", ca, agent: false }, response => {
+        text(response).then(body => resolve({ status: response.statusCode ?? 0, body }), reject);
+      });
+      sent.on("error", reject);
+      sent.end(review);
+    });
+  }
+
+  it("is not answered, unless it may read the configurations; the log does not help", async () => {
+    const { webhooks } = (await world.get(configuration("atc-airway"))) as unknown as {
+      webhooks: { clientConfig: { url: string; caBundle: string } }[];
+    };
+    const [webhook] = webhooks;
+    if (webhook === undefined) throw new Error("no webhook");
+    const ca = Buffer.from(webhook.clientConfig.caBundle, "base64");
+    const known = new URL(webhook.clientConfig.url);
+    const [, segment = "", ...path] = known.pathname.split("/");
+    expect(path.join("/")).toBe("validations/airways.yoke.cd");
+    expect((await post(known, ca)).body).toContain('"allowed":true');
+    for (const inner of ["validations/airways.yoke.cd", "validations/flights.yoke.cd", `crdconvert/echos.${group}`]) {
+      expect((await post(new URL(`/${inner}`, known), ca)).status).toBe(404);
+    }
+    // What opens one path opens no other.
+    expect((await post(new URL(`/${segment}/validations/flights.yoke.cd`, known), ca)).status).toBe(404);
+    const secret = await world.get(world.ref("v1", "Secret", "atc-tls", "default"));
+    const token = Buffer.from((secret["data"] as Record<string, string>)["path-token"] ?? "", "base64").toString();
+    expect(token).toHaveLength(43);
+    for (const hidden of [segment, token]) expect(atc.logs()).not.toContain(hidden);
   });
 });
 

@@ -1,0 +1,42 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { callerPath, isToken, newToken, openPath, tokenOfKey } from "./callerPath.ts";
+
+const path = fc.webPath().map(text => `/${text.replace(/^\/+/, "")}`);
+
+describe("the path that the API server is told", () => {
+  it("is opened by its token and by no other", () => {
+    const [token, other] = [newToken(), newToken()];
+    fc.assert(
+      fc.property(path, inner => {
+        expect(openPath(callerPath(inner, token), token)).toBe(inner);
+        expect(openPath(callerPath(inner, token), other)).toBeUndefined();
+        expect(openPath(inner, token)).toBeUndefined();
+      }),
+    );
+  });
+
+  it("opens no other path, for a refused caller may be shown it", () => {
+    const token = newToken();
+    const segment = callerPath("/overrides/backends.e", token).split("/")[1];
+    expect(openPath(`/${segment}/overrides/backends.e`, token)).toBe("/overrides/backends.e");
+    expect(openPath(`/${segment}/overrides/others.e`, token)).toBeUndefined();
+    expect(openPath(`/${segment}/validations/flights.yoke.cd`, token)).toBeUndefined();
+  });
+
+  it("does not hold the token", () => {
+    const token = newToken();
+    expect(callerPath("/validations/flights.yoke.cd", token)).toMatch(/^\/[\w-]{43}\/validations\/flights\.yoke\.cd$/);
+    expect(callerPath("/validations/flights.yoke.cd", token)).not.toContain(token);
+  });
+});
+
+describe("a token", () => {
+  it("is made anew each time, or comes from the key, so that replicas agree", () => {
+    expect(newToken()).not.toBe(newToken());
+    expect(tokenOfKey("KEY")).toBe(tokenOfKey("KEY"));
+    expect(tokenOfKey("KEY")).not.toBe(tokenOfKey("OTHER"));
+    for (const token of [newToken(), tokenOfKey("KEY")]) expect(isToken(token)).toBe(true);
+    expect(isToken("")).toBe(false);
+  });
+});
