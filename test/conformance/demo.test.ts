@@ -70,8 +70,9 @@ async function rollsOnce(ref: ObjectRef, path: string): Promise<void> {
   const before = await rolledTo(ref, "hello");
   await stage.ready(ref);
   await writeValue(path, "hello again");
-  expect(await rolledTo(ref, "hello again")).toBe(before + 1);
+  const after = await rolledTo(ref, "hello again");
   await stage.ready(ref);
+  expect(after, JSON.stringify((await stage.get(ref))["status"])).toBe(before + 1);
   const secret = await stage.get(stage.ref("v1", "Secret", ref.name, ref.namespace));
   expect(secret).toMatchObject({ data: { hello: Buffer.from("hello again").toString("base64") } });
   expect((await stage.get(deploymentOf(ref))).metadata.generation).toBe(before + 1);
