@@ -215,6 +215,8 @@ describe("an instance", () => {
     await world.airway({ kind: "Maker", flight: echo, spec: { prune } });
     await world.instance("Maker", "maker", { stages: [crd, part] });
     const ref = world.ref(`${group}/v1`, "Part", "part");
+    // This client asked for the group's kinds before there were Parts, maybe less than a second ago.
+    world.client.discovery.invalidate(ref.apiVersion);
     await world.get(ref);
     await world.delete(world.instanceRef("Maker", "maker"));
     await world.letGo(ref);
