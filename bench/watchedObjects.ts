@@ -5,15 +5,12 @@
 import { Tracker } from "../controller/dynamic/tracker.ts";
 import { createClient } from "../controller/kube/client.ts";
 import { loadConfig } from "../controller/kube/config.ts";
-import type { ResourceType } from "../controller/kube/object.ts";
 import { createReflector } from "../controller/kube/reflector.ts";
+import { configMapType as type } from "../controller/kube/resourceTypes.ts";
 import { factsOf, type ObjectFacts } from "../controller/release/facts.ts";
 
 const [way = "", kubeconfig = "", namespace = ""] = process.argv.slice(2);
 const client = createClient(loadConfig({ kubeconfig }));
-const type: ResourceType = {
-  ...{ group: "", version: "v1", apiVersion: "v1", kind: "ConfigMap", plural: "configmaps", namespaced: true },
-};
 
 function used(): number {
   globalThis.gc?.();

@@ -2,9 +2,12 @@
  * What `pulumi destroy` takes from a cluster that stays, beside the objects that Pulumi knows of: the controller's own
  * marks and kinds, also when the controller is gone already. What others have there is left alone.
  */
+
 import { setTimeout as pause } from "node:timers/promises";
+import { configurationSelector } from "../controller/admission/configurations.ts";
 import type { KubeClient } from "../controller/kube/client.ts";
-import type { KubeObject, ObjectRef, ResourceType } from "../controller/kube/object.ts";
+import type { KubeObject, ObjectRef } from "../controller/kube/object.ts";
+import { webhookConfigurationType } from "../controller/kube/resourceTypes.ts";
 import { isKept } from "../controller/reconcile/removal.ts";
 import { type ReleaseRecord, readRecord } from "../controller/release/record.ts";
 
@@ -98,22 +101,13 @@ async function dropFinalizers(client: Client, object: KubeObject): Promise<void>
   await client.patch(ref, { metadata: { resourceVersion, finalizers: rest } }, { type: "merge", fieldManager });
 }
 
-const webhooksType: ResourceType = {
-  group: "admissionregistration.k8s.io",
-  version: "v1",
-  apiVersion: "admissionregistration.k8s.io/v1",
-  kind: "ValidatingWebhookConfiguration",
-  plural: "validatingwebhookconfigurations",
-  namespaced: false,
-};
-
 /**
  * After the controller: its webhooks, which a killed one leaves behind, and its kinds. Returns what was done.
  *
  * @param airways the stack's own, which are gone by now; the kinds that they defined go with them
  */
 export async function removeRemains(client: Client, airways: readonly string[]): Promise<string[]> {
-  const { items } = await client.list(webhooksType, { labelSelector: "atc.yoke.cd/webhooks=true" });
+  const { items } = await client.list(webhookConfigurationType, { labelSelector: configurationSelector });
   const ours = items.filter(callsOurService);
   for (const object of ours)
     await remove(client, clusterScoped(object.apiVersion, object.kind, object.metadata.name), object);

@@ -1,6 +1,9 @@
 /** What the controller says of itself, for `npm run status`. */
+
+import { configurationSelector } from "../controller/admission/configurations.ts";
 import type { KubeClient } from "../controller/kube/client.ts";
 import type { ObjectRef } from "../controller/kube/object.ts";
+import { webhookConfigurationType } from "../controller/kube/resourceTypes.ts";
 
 const answerWithinMs = 2_000;
 
@@ -22,20 +25,13 @@ export function readableChecks(report: string): string {
 
 const ours = (apiVersion: string, kind: string): ObjectRef => ({ apiVersion, kind, namespace: "atc", name: "atc" });
 
-const webhooks = {
-  group: "admissionregistration.k8s.io",
-  version: "v1",
-  apiVersion: "admissionregistration.k8s.io/v1",
-  kind: "ValidatingWebhookConfiguration",
-  plural: "validatingwebhookconfigurations",
-  namespaced: false,
-};
-
 /** Of replicas in the cluster: what the API server knows of them. */
 export async function healthIn(client: Pick<KubeClient, "get" | "list">): Promise<string> {
   const deployment = await client.get(ours("apps/v1", "Deployment"));
   const lease = await client.get(ours("coordination.k8s.io/v1", "Lease"));
-  const { items } = await client.list(webhooks, { labelSelector: "atc.yoke.cd/webhooks=true" });
+  const { items } = await client.list(webhookConfigurationType, {
+    labelSelector: configurationSelector,
+  });
   const { replicas = 0 } = (deployment?.["spec"] ?? {}) as { replicas?: number };
   const { readyReplicas = 0 } = (deployment?.["status"] ?? {}) as { readyReplicas?: number };
   const { holderIdentity } = (lease?.["spec"] ?? {}) as { holderIdentity?: string };

@@ -3,12 +3,14 @@
  * files that it is given.
  * Either tells when it changed; the server and the configurations follow without a restart.
  */
+
 import { readFile } from "node:fs/promises";
 import type { KubeClient } from "../kube/client.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
 import { isKubeError } from "../kube/errors.ts";
-import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
+import type { KubeObject, ObjectRef } from "../kube/object.ts";
 import { createReflector } from "../kube/reflector.ts";
+import { secretType } from "../kube/resourceTypes.ts";
 import { isToken, newToken, tokenOfKey } from "./callerPath.ts";
 import { bundle, type Certificates, renewed } from "./certificates.ts";
 import { admissionErrors } from "./errors.ts";
@@ -27,14 +29,6 @@ export interface CertificateSource {
 
 const secretName = "atc-tls";
 const tokenKey = "path-token";
-const secretType: ResourceType = {
-  group: "",
-  version: "v1",
-  apiVersion: "v1",
-  kind: "Secret",
-  plural: "secrets",
-  namespaced: true,
-};
 const fieldManager = "yoke.cd/atc";
 const lookMs = 3600_000;
 

@@ -74,7 +74,9 @@ export const resourcesConfiguration = "atc-resources";
 export const ownConfigurations = [airwayConfiguration, flightConfiguration, resourcesConfiguration] as const;
 
 /** By which the configurations are watched. */
-export const configurationLabel = { "atc.yoke.cd/webhooks": "true" };
+const configurationLabel = { "atc.yoke.cd/webhooks": "true" };
+/** Finds them, whichever Airway they are of. */
+export const configurationSelector = "atc.yoke.cd/webhooks=true";
 
 /** Kubernetes cuts webhook calls off at 30 s at the latest. */
 const longestSeconds = 30;

@@ -2,13 +2,15 @@
  * Keeps the webhook configurations as they should be: applies them, watches them, and puts back what somebody changes.
  * Only the leader runs one. Kept by name; nothing else is touched.
  */
+
 import type { KubeClient } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
-import { compareResourceVersions, type KubeObject, type ObjectRef, type ResourceType } from "../kube/object.ts";
+import { compareResourceVersions, type KubeObject, type ObjectRef } from "../kube/object.ts";
 import { createQueue, type Outcome } from "../kube/queue.ts";
 import { createReflector, nameKey } from "../kube/reflector.ts";
+import { webhookConfigurationType } from "../kube/resourceTypes.ts";
 import { digest, ownedFields } from "../release/fields.ts";
-import { configurationLabel } from "./configurations.ts";
+import { configurationSelector } from "./configurations.ts";
 
 export interface InstallerOptions {
   readonly client: KubeClient;
@@ -40,19 +42,8 @@ export interface Installer {
   withdraw(names: readonly string[]): Promise<void>;
 }
 
-const configurationType: ResourceType = {
-  group: "admissionregistration.k8s.io",
-  version: "v1",
-  apiVersion: "admissionregistration.k8s.io/v1",
-  kind: "ValidatingWebhookConfiguration",
-  plural: "validatingwebhookconfigurations",
-  namespaced: false,
-};
 const fieldManager = "yoke.cd/atc";
 const holderAnnotation = "atc.yoke.cd/installed-by";
-const labelSelector = Object.entries(configurationLabel)
-  .map(pair => pair.join("="))
-  .join(",");
 
 interface Applied {
   /** Of what was wanted. */
@@ -112,8 +103,8 @@ export function createInstaller(options: InstallerOptions): Installer {
   };
   const reflector = openReflector({
     client,
-    type: configurationType,
-    labelSelector,
+    type: webhookConfigurationType,
+    labelSelector: configurationSelector,
     handler: {
       upsert: seen,
       listed: present => {
@@ -162,7 +153,7 @@ async function withdrawOne(client: KubeClient, holder: string, name: string): Pr
 }
 
 function refOf(name: string): ObjectRef {
-  const { apiVersion, kind } = configurationType;
+  const { apiVersion, kind } = webhookConfigurationType;
   return { apiVersion, kind, namespace: "", name };
 }
 

@@ -10,18 +10,9 @@
 
 import { type Clock, sleep, systemClock } from "../kube/clock.ts";
 import type { Discovery } from "../kube/discovery.ts";
-import { parseApiVersion, type ResourceType } from "../kube/object.ts";
+import { parseApiVersion } from "../kube/object.ts";
 import type { Reflector, ReflectorHandler } from "../kube/reflector.ts";
 import { refOfTrackedKey, trackedKey } from "./entry.ts";
-
-export const crdType: ResourceType = {
-  group: "apiextensions.k8s.io",
-  version: "v1",
-  apiVersion: "apiextensions.k8s.io/v1",
-  kind: "CustomResourceDefinition",
-  plural: "customresourcedefinitions",
-  namespaced: false,
-};
 
 /** The key of a kind as a dependency: that of an object of it without a name. */
 export function kindKey(apiVersion: string, kind: string): string {

@@ -1,19 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { answerError } from "../kube/errors.ts";
-import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
+import type { KubeObject, ObjectRef } from "../kube/object.ts";
 import type { ReflectorHandler } from "../kube/reflector.ts";
+import { secretType as type } from "../kube/resourceTypes.ts";
 import { tellList } from "../kube/testing/tellList.ts";
 import { type ReflectorScope, refOfTrackedKey, type TrackedChange, Tracker, trackedKey } from "./tracker.ts";
-
-const type: ResourceType = {
-  group: "",
-  version: "v1",
-  apiVersion: "v1",
-  kind: "Secret",
-  plural: "secrets",
-  namespaced: true,
-};
 
 function ref(name: string): ObjectRef {
   return { apiVersion: "v1", kind: "Secret", namespace: "default", name };

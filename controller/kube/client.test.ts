@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createClient, type KubeClient } from "./client.ts";
-import type { KubeObject, ObjectRef, ResourceType } from "./object.ts";
+import type { KubeObject, ObjectRef } from "./object.ts";
+import { configMapType as type } from "./resourceTypes.ts";
 import { FakeApiServer } from "./testing/fakeApiServer.ts";
 import { ManualClock } from "./testing/manualClock.ts";
 
@@ -13,14 +14,6 @@ const object: KubeObject = {
   kind: "ConfigMap",
   metadata: { name: "a", namespace: "ns" },
   data: { x: "1" },
-};
-const type: ResourceType = {
-  group: "",
-  version: "v1",
-  apiVersion: "v1",
-  kind: "ConfigMap",
-  plural: "configmaps",
-  namespaced: true,
 };
 const path = "/api/v1/namespaces/ns/configmaps/a";
 

@@ -12,6 +12,7 @@
  * What is still on its way to the API server when the time is over is not called back; docs/decisions/0010 says why that
  * is harmless.
  */
+
 import { pauseAfter } from "./backoff.ts";
 import type { KubeClient } from "./client.ts";
 import { bootClock, type Clock, sleep } from "./clock.ts";
@@ -27,8 +28,9 @@ import {
   releasedSpec,
   specOf,
 } from "./lease.ts";
-import type { KubeObject, ResourceType } from "./object.ts";
+import type { KubeObject } from "./object.ts";
 import { createReflector } from "./reflector.ts";
+import { leaseType } from "./resourceTypes.ts";
 
 /** Whether this replica leads, for those who only ask. */
 export interface Leadership {
@@ -99,15 +101,6 @@ export function soleLeadership(): Leadership {
     lost: new Promise(() => undefined),
   };
 }
-
-const leaseType: ResourceType = {
-  group: "coordination.k8s.io",
-  version: "v1",
-  apiVersion: "coordination.k8s.io/v1",
-  kind: "Lease",
-  plural: "leases",
-  namespaced: true,
-};
 
 export function leaseStore(client: KubeClient, of: { namespace: string; name: string }): LeaseStore {
   const ref = { apiVersion: leaseType.apiVersion, kind: leaseType.kind, ...of };

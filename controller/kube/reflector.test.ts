@@ -1,19 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createClient, type KubeClient } from "./client.ts";
-import type { KubeObject, ResourceType } from "./object.ts";
+import type { KubeObject } from "./object.ts";
 import { createReflector, type Reflector, type ReflectorOptions, type WatchEnd } from "./reflector.ts";
+import { secretType as type } from "./resourceTypes.ts";
 import { FakeApiServer, type FakeRequest, type FakeWatch } from "./testing/fakeApiServer.ts";
 import { Mailbox } from "./testing/mailbox.ts";
 import { ManualClock } from "./testing/manualClock.ts";
 
-const type: ResourceType = {
-  group: "",
-  version: "v1",
-  apiVersion: "v1",
-  kind: "Secret",
-  plural: "secrets",
-  namespaced: true,
-};
 const discovered = { resources: [{ name: "secrets", kind: "Secret", namespaced: true }] };
 
 let server: FakeApiServer;

@@ -2,15 +2,12 @@ import { describe, expect, it } from "vitest";
 import type { Account } from "../airway/account.ts";
 import { trackedKey } from "../dynamic/tracker.ts";
 import type { Impersonation, KubeClient } from "../kube/client.ts";
-import type { ResourceType } from "../kube/object.ts";
+import { secretType as secrets } from "../kube/resourceTypes.ts";
 import { noPages, tellList } from "../kube/testing/tellList.ts";
 import { noRules } from "../release/readiness.ts";
 import { AccessBook } from "./accesses.ts";
 import type { Access } from "./context.ts";
 
-const secrets: ResourceType = {
-  ...{ group: "", version: "v1", apiVersion: "v1", kind: "Secret", plural: "secrets", namespaced: true },
-};
 const ref = { apiVersion: "v1", kind: "Secret", namespace: "ns", name: "s" };
 const worker: Account = { namespace: "ns", name: "worker" };
 const other: Account = { namespace: "ns", name: "other" };

@@ -3,6 +3,7 @@ import { DependencyIndex } from "../dynamic/dependencyIndex.ts";
 import { Tracker } from "../dynamic/tracker.ts";
 import { answerError, isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
+import { secretType as type } from "../kube/resourceTypes.ts";
 import { noPages, tellList } from "../kube/testing/tellList.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { factsOf, type ObjectFacts } from "../release/facts.ts";
@@ -14,7 +15,6 @@ import { freshPace, paceLimits } from "./pace.ts";
 
 const child: KubeObject = { apiVersion: "v1", kind: "Secret", metadata: { name: "a", namespace: "ns" }, data: {} };
 const key = "v1|Secret|ns|a";
-const type = { group: "", version: "v1", apiVersion: "v1", kind: "Secret", plural: "secrets", namespaced: true };
 
 /** One render of one Secret against an API server whose answer to the apply the test gives. */
 async function applyOne(options: {

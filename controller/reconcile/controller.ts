@@ -5,7 +5,7 @@
 import { CodedError, describeError } from "../../lib/errors.ts";
 import { airwayCrd } from "../airway/crds.ts";
 import { parseAirway } from "../airway/spec.ts";
-import { crdType, KindWatch } from "../dynamic/kindWatch.ts";
+import { KindWatch } from "../dynamic/kindWatch.ts";
 import { refOfTrackedKey, type TrackedChange } from "../dynamic/tracker.ts";
 import type { Sandbox } from "../flight/sandbox.ts";
 import { pauseAfter } from "../kube/backoff.ts";
@@ -15,6 +15,7 @@ import { isKubeError } from "../kube/errors.ts";
 import { type KubeObject, type ResourceType, refOf } from "../kube/object.ts";
 import { createQueue, type Priority } from "../kube/queue.ts";
 import { createReflector, nameKey, type Reflector, type ReflectorHandler, type WatchEnd } from "../kube/reflector.ts";
+import { crdType } from "../kube/resourceTypes.ts";
 import type { ModuleStore } from "../modules/store.ts";
 import type { EventRecorder } from "../observe/events.ts";
 import type { Logger } from "../observe/log.ts";

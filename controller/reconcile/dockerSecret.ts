@@ -3,10 +3,12 @@
  * Secret goes, so do they. One that is not there is told and waited for: other modules need no login, and neither does
  * what is in the cache.
  */
+
 import { describeError } from "../../lib/errors.ts";
 import type { KubeClient } from "../kube/client.ts";
-import type { KubeObject, ResourceType } from "../kube/object.ts";
+import type { KubeObject } from "../kube/object.ts";
 import { createReflector } from "../kube/reflector.ts";
+import { secretType } from "../kube/resourceTypes.ts";
 import { type DockerConfig, noDockerConfig, parseDockerConfig } from "../modules/dockerConfig.ts";
 import type { Logger } from "../observe/log.ts";
 
@@ -15,15 +17,6 @@ export interface DockerSecret {
   config(): Promise<DockerConfig>;
   stop(): Promise<void>;
 }
-
-const secretType: ResourceType = {
-  group: "",
-  version: "v1",
-  apiVersion: "v1",
-  kind: "Secret",
-  plural: "secrets",
-  namespaced: true,
-};
 
 export function followDockerSecret(
   client: KubeClient,

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { answerError, isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ResourceType } from "../kube/object.ts";
+import { secretType as type } from "../kube/resourceTypes.ts";
 import type { Access } from "./context.ts";
 import { RenderLookups } from "./lookups.ts";
 
-const type = { group: "", version: "v1", apiVersion: "v1", kind: "Secret", plural: "secrets", namespaced: true };
 const request = { apiVersion: "v1", kind: "Secret", namespace: "ns", name: "a" };
 
 function refusal(status: number) {

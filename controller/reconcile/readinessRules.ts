@@ -8,6 +8,7 @@ import type { KubeClient } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ResourceType } from "../kube/object.ts";
 import { nameKey, type Reflector, type ReflectorHandler } from "../kube/reflector.ts";
+import { configMapType } from "../kube/resourceTypes.ts";
 import type { Logger } from "../observe/log.ts";
 import { CustomReadiness, concerns, readinessLabel, readRules } from "../release/customReadiness.ts";
 
@@ -19,15 +20,6 @@ export interface ReadinessRulesOptions {
   problem(configMap: KubeObject, error: CodedError): void;
   readonly log: Logger;
 }
-
-const configMapType: ResourceType = {
-  group: "",
-  version: "v1",
-  apiVersion: "v1",
-  kind: "ConfigMap",
-  plural: "configmaps",
-  namespaced: true,
-};
 
 /** As they are now; none where they may not be listed. */
 export async function listReadiness(client: Pick<KubeClient, "list">): Promise<CustomReadiness> {

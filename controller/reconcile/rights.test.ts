@@ -1,14 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { answerError } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
+import { secretType as secrets } from "../kube/resourceTypes.ts";
 import { type Need, type Rule, readVerbs, releaseVerbs, type Verb } from "../release/rules.ts";
 import { lookupNeeds } from "./needs.ts";
 import { Rights } from "./rights.ts";
 
 const account = { namespace: "ns", name: "worker" };
-const secrets = {
-  ...{ group: "", version: "v1", apiVersion: "v1", kind: "Secret", plural: "secrets", namespaced: true },
-};
 const nodes = { ...secrets, kind: "Node", plural: "nodes", namespaced: false };
 const secret = (name: string, verbs: readonly Verb[] = readVerbs): Need => ({
   ...{ type: secrets, namespace: "ns", name, verbs },

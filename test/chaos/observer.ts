@@ -2,9 +2,11 @@
  * Watches children past the proxy, and holds every state it sees against the ones before: what children
  * say of the spec and the Secret that they were rendered from may never be older than what they said once.
  */
+
 import type { KubeClient } from "../../controller/kube/client.ts";
 import type { KubeObject } from "../../controller/kube/object.ts";
 import { createReflector, type Reflector } from "../../controller/kube/reflector.ts";
+import { configMapType, secretType } from "../../controller/kube/resourceTypes.ts";
 import { absent, type Marks, markSecret, markSpec } from "./flight.ts";
 
 const revisionAnnotation = "deployment.kubernetes.io/revision";
@@ -40,8 +42,8 @@ export class Observer {
 
   constructor(client: KubeClient, namespace: string) {
     const types = [
-      { group: "", version: "v1", apiVersion: "v1", kind: "ConfigMap", plural: "configmaps", namespaced: true },
-      { group: "", version: "v1", apiVersion: "v1", kind: "Secret", plural: "secrets", namespaced: true },
+      configMapType,
+      secretType,
       {
         group: "apps",
         version: "v1",

@@ -1,9 +1,9 @@
 /** The Secrets of one namespace, as an API server would keep them. */
+
 import { answerError } from "../../kube/errors.ts";
 import type { KubeObject, ObjectRef } from "../../kube/object.ts";
+import { secretType as type } from "../../kube/resourceTypes.ts";
 import type { HistoryContext } from "../history.ts";
-
-const type = { group: "", version: "v1", apiVersion: "v1", kind: "Secret", plural: "secrets", namespaced: true };
 
 export class FakeSecrets {
   readonly secrets = new Map<string, KubeObject>();
