@@ -54,6 +54,13 @@ export function openStream(dispatcher: Dispatcher, request: HttpRequest): Promis
   });
 }
 
+/** There was time enough; the connection may still answer pings. */
+class NoAnswer extends Error {}
+
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof NoAnswer;
+}
+
 /** Time-out and abort of one request, also while it still waits for a connection. */
 function startAttempt(request: HttpRequest, reject: (error: unknown) => void) {
   const { signal, timeoutMs = defaultTimeoutMs } = request;
@@ -67,7 +74,7 @@ function startAttempt(request: HttpRequest, reject: (error: unknown) => void) {
   };
   const onAbort = (): void => stop(signal?.reason instanceof Error ? signal.reason : new Error(String(signal?.reason)));
   const timer = setTimeout(
-    () => stop(connectionError(request, new Error(`no complete answer within ${timeoutMs / 1000} s`))),
+    () => stop(connectionError(request, new NoAnswer(`no complete answer within ${timeoutMs / 1000} s`))),
     timeoutMs,
   );
   const settled = (): void => {

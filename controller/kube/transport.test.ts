@@ -1,5 +1,5 @@
 import { connect, createServer, type Socket } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FakeApiServer } from "./testing/fakeApiServer.ts";
 import { ManualClock } from "./testing/manualClock.ts";
 import { createTransport, type RequestInfo, type Transport, type TransportOptions } from "./transport.ts";
@@ -247,6 +247,38 @@ test("a connection that has become silent is cut, and the next one works", async
   expect((await answer).body).toBe("alive");
   await pinging.close();
   proxy.close();
+});
+
+test("a connection that answers pings and nothing else gets nothing new, and keeps what runs on it", async () => {
+  const watch = { method: "GET", path: "/api/v1/pods" };
+  const opening = transport.stream(watch);
+  const open = (await server.next()).open();
+  const seen = (await opening).lines[Symbol.asyncIterator]();
+  const forgotten = transport.stream({ ...watch, timeoutMs: 50 });
+  const first = await server.next();
+  await expect(forgotten).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE" });
+  const again = transport.stream(watch);
+  const second = await server.next();
+  expect(second.connection).not.toBe(first.connection);
+  second.open();
+  await again;
+  expect(transport.stats()).toMatchObject({ streams: 2, streamConnections: 2 });
+  open.raw("still here\n");
+  expect(await seen.next()).toEqual({ value: "still here", done: false });
+});
+
+test("a connection that was given up is closed when nothing runs on it any more, and with all others", async () => {
+  const watch = { method: "GET", path: "/api/v1/pods" };
+  const opening = transport.stream(watch);
+  const open = (await server.next()).open();
+  const seen = (await opening).lines[Symbol.asyncIterator]();
+  const forgotten = transport.stream({ ...watch, timeoutMs: 50 });
+  const unanswered = await server.next();
+  await expect(forgotten).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE" });
+  await unanswered.closed;
+  open.end();
+  expect(await seen.next()).toEqual({ value: undefined, done: true });
+  await vi.waitFor(() => expect(transport.stats()).toMatchObject({ streams: 0, streamConnections: 0 }));
 });
 
 /** Forwards TCP. `freeze` leaves the present connections open and forwards nothing more on them: half-open sockets. */

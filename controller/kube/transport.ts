@@ -5,11 +5,14 @@
  *   of them per connection; further connections are opened as needed, and a request never waits behind watches.
  * - Every connection is pinged. One from which nothing comes for two and a half pings (a half-open socket, a stopped
  *   server) is destroyed, so its requests fail and its watches are opened again.
+ * - Pings do not show everything: a gateway may answer them and forward nothing, and a stream may wait for a place that
+ *   long watches keep. After a request without an answer in time, new ones get new connections; what runs on the old
+ *   ones goes on there.
  */
 import { buildConnector, Pool } from "undici";
 import { type Clock, systemClock } from "./clock.ts";
 import type { ClusterConfig } from "./config.ts";
-import { exchange, type HttpStream, openStream } from "./dispatch.ts";
+import { exchange, type HttpStream, isUnanswered, openStream } from "./dispatch.ts";
 import {
   compose,
   type HttpRequest,
@@ -67,8 +70,8 @@ const idleConnectionMs = 600_000;
 
 export function createTransport(config: ClusterConfig, options: TransportOptions = {}): Transport {
   const { clock = systemClock, random = Math.random, userAgent = "dynamic-mode" } = options;
-  const requests = createPool(config, options);
-  const streams = createPool(config, options);
+  const requests = createConnections(config, options);
+  const streams = createConnections(config, options);
   const prefix = new URL(config.server).pathname.replace(/\/$/, "");
   const common: Interceptor[] = [
     ...(options.leadership === undefined ? [] : [withFence(options.leadership, options.onFenced)]),
@@ -79,20 +82,59 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
   ];
   return {
     request: withRetry(
-      compose((request: HttpRequest) => exchange(requests, request), ...common),
+      compose((request: HttpRequest) => requests.use(pool => exchange(pool, request)), ...common),
       clock,
       random,
       retry,
     ),
-    stream: compose((request: HttpRequest) => openStream(streams, request), ...common),
-    stats: () => ({
-      requestConnections: requests.stats.connected,
-      streamConnections: streams.stats.connected,
-      requests: requests.stats.running,
-      streams: streams.stats.running,
-    }),
+    stream: compose((request: HttpRequest) => streams.use(pool => openStream(pool, request)), ...common),
+    stats: () => {
+      const [ofRequests, ofStreams] = [requests.stats(), streams.stats()];
+      return {
+        requestConnections: ofRequests.connected,
+        streamConnections: ofStreams.connected,
+        requests: ofRequests.running,
+        streams: ofStreams.running,
+      };
+    },
     close: async () => {
       await Promise.all([requests.destroy(), streams.destroy()]);
+    },
+  };
+}
+
+interface Connections {
+  /** Sends on connections that have not failed to answer. */
+  use<Result>(send: (pool: Pool) => Promise<Result>): Promise<Result>;
+  stats(): { connected: number; running: number };
+  /** Ends everything that still runs. */
+  destroy(): Promise<void>;
+}
+
+function createConnections(config: ClusterConfig, options: TransportOptions): Connections {
+  let current = createPool(config, options);
+  const pools = new Set([current]);
+  return {
+    async use(send) {
+      const pool = current;
+      try {
+        return await send(pool);
+      } catch (error) {
+        if (isUnanswered(error) && pool === current) {
+          current = createPool(config, options);
+          pools.add(current);
+          void pool.close().then(() => pools.delete(pool));
+        }
+        throw error;
+      }
+    },
+    stats: () => {
+      const all = [...pools].map(({ stats }) => stats);
+      const sum = (of: "connected" | "running") => all.reduce((total, stats) => total + stats[of], 0);
+      return { connected: sum("connected"), running: sum("running") };
+    },
+    destroy: async () => {
+      await Promise.all([...pools].map(pool => pool.destroy()));
     },
   };
 }

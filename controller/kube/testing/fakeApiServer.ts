@@ -50,6 +50,11 @@ export class FakeRequest {
     this.#stream.session?.destroy();
   }
 
+  /** What it came on: to be compared. */
+  get connection(): unknown {
+    return this.#stream.session;
+  }
+
   get closed(): Promise<void> {
     return new Promise(resolve => {
       if (this.#stream.closed) resolve();
