@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { localErrors } from "./errors.ts";
 import { identify, isAlive, type ProcessIdentity } from "./processes.ts";
+import { readJson } from "./state.ts";
 
 export interface LockHolder extends ProcessIdentity {
   readonly command: string;
@@ -39,13 +40,13 @@ export async function withLock<T>(
 
 /** The live holder of the lock, if there is one. */
 export function lockHolder(dir: string, what: string): LockHolder | undefined {
-  const holder = parse(readOrUndefined(lockFile(dir, what)));
+  const holder = readJson<LockHolder>(lockFile(dir, what));
   return holder !== undefined && isAlive(holder) ? holder : undefined;
 }
 
 /** Whether the lock that this process took is still there. */
 export function stillHeld(dir: string, what: string): boolean {
-  return parse(readOrUndefined(lockFile(dir, what)))?.pid === process.pid;
+  return readJson<LockHolder>(lockFile(dir, what))?.pid === process.pid;
 }
 
 async function takeLock(dir: string, what: string, waitMs: number): Promise<() => void> {
@@ -97,7 +98,7 @@ function removeStale(file: string): void {
   } catch {
     return; // the other contender was faster
   }
-  const holder = parse(readOrUndefined(aside));
+  const holder = readJson<LockHolder>(aside);
   try {
     if (holder !== undefined && isAlive(holder)) linkSync(aside, file);
   } catch {
@@ -112,14 +113,6 @@ function releaseIfMine(file: string, mine: string): void {
 
 function lockFile(dir: string, what: string): string {
   return join(dir, `${what.replaceAll(/[^\w.-]+/g, "-")}.lock`);
-}
-
-function parse(content: string | undefined): LockHolder | undefined {
-  try {
-    return content === undefined ? undefined : (JSON.parse(content) as LockHolder);
-  } catch {
-    return undefined;
-  }
 }
 
 function readOrUndefined(file: string): string | undefined {

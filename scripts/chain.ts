@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { KubeObject } from "../controller/kube/object.ts";
+import { recordOf } from "../lib/json.ts";
 
 export type LinkName = "vault" | "secret" | "externalSecret" | "rendered" | "deployment" | "rollout";
 
@@ -124,8 +125,7 @@ const digest = (data: unknown): string =>
     .digest("hex");
 
 function field(of: unknown, key: string): Record<string, unknown> {
-  const value = of instanceof Object ? (of as Record<string, unknown>)[key] : undefined;
-  return value instanceof Object ? (value as Record<string, unknown>) : {};
+  return recordOf(recordOf(of)[key]);
 }
 
 /** The links as lines, with the time since the first and since the one before. */

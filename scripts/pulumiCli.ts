@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { jsonOf } from "../lib/json.ts";
 import { pulumiEnvironment } from "../local/pulumi/environment.ts";
 import { errors } from "./errors.ts";
 import { root } from "./paths.ts";
@@ -95,12 +96,7 @@ export async function pulumiSteps(command: "up" | "destroy", stack: string): Pro
 }
 
 function parseEvent(line: string): EngineEvent | undefined {
-  if (!line.startsWith("{")) return undefined;
-  try {
-    return JSON.parse(line) as EngineEvent;
-  } catch {
-    return undefined;
-  }
+  return line.startsWith("{") ? (jsonOf(line) as EngineEvent | undefined) : undefined;
 }
 
 /** On a terminal, a last line that tells what is under way; elsewhere only the lines that are printed. */

@@ -5,6 +5,7 @@
  * leaves it out, as those do that only know specs, each object keeps the one it had.
  */
 import { z } from "zod";
+import { jsonOf } from "../../lib/json.ts";
 import { invalid, parseBody } from "./review.ts";
 
 export interface ConversionRequest {
@@ -80,14 +81,6 @@ export function checkConversion(request: ConversionRequest, output: string): Con
 
 function refuse(why: string): Conversion {
   return { ok: false, why };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function mismatch(original: ConvertedObject, converted: ConvertedObject | undefined, version: string) {

@@ -7,6 +7,7 @@
  * or, if they pose as us, renews the set's time.
  */
 import { isDeepStrictEqual } from "node:util";
+import { isRecord } from "../../lib/json.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../kube/object.ts";
 import { fieldManager } from "../release/fields.ts";
 import { instanceRefAnnotation, releaseAnnotation, releaseNamespaceAnnotation } from "../release/normalise.ts";
@@ -44,7 +45,7 @@ function ourEntry({ metadata: { managedFields = [] } }: KubeObject): ManagedFiel
 }
 
 function withoutStatus({ fieldsV1 }: ManagedFieldsEntry): unknown {
-  if (fieldsV1 === null || typeof fieldsV1 !== "object") return fieldsV1;
-  const { "f:status": _, ...rest } = fieldsV1 as Record<string, unknown>;
+  if (!isRecord(fieldsV1)) return fieldsV1;
+  const { "f:status": _, ...rest } = fieldsV1;
   return rest;
 }

@@ -5,6 +5,7 @@
  * `status` without properties too; `status.atc` is added for the controller's own record; a version without printer
  * columns gets the ones that say how an instance is doing.
  */
+import { recordOf } from "../../lib/json.ts";
 import type { KubeObject } from "../kube/object.ts";
 import { errors } from "./errors.ts";
 import type { AirwaySpec, CrdVersion } from "./spec.ts";
@@ -92,7 +93,7 @@ function instanceVersion(airway: string, version: CrdVersion): CrdVersion {
 
 /** The root schema with a status that holds `conditions` and `atc`, and is never required: it comes after creation. */
 function withStatus(airway: string, path: string, root: Schema): Schema {
-  const properties = record(root["properties"]);
+  const properties = recordOf(root["properties"]);
   const required = Array.isArray(root["required"]) ? root["required"].filter(name => name !== "status") : [];
   const { required: _, ...rest } = root;
   return {
@@ -105,7 +106,7 @@ function withStatus(airway: string, path: string, root: Schema): Schema {
 function statusSchema(airway: string, path: string, declared: unknown): Schema {
   if (declared === undefined)
     return { type: "object", properties: { conditions: conditionsSchema, atc: recordSchema } };
-  const status = record(declared);
+  const status = recordOf(declared);
   if (status["type"] !== "object")
     throw errors.AIRWAY_STATUS_INVALID({ airway, path: `${path}.type`, problem: "status must have type object" });
   if (status["additionalProperties"] !== undefined)
@@ -114,7 +115,7 @@ function statusSchema(airway: string, path: string, declared: unknown): Schema {
       path: `${path}.additionalProperties`,
       problem: "status must list its properties, because conditions are added to them",
     });
-  const properties = record(status["properties"]);
+  const properties = recordOf(status["properties"]);
   if (properties["atc"] !== undefined)
     throw errors.AIRWAY_STATUS_INVALID({
       airway,
@@ -130,14 +131,14 @@ function checkedConditions(airway: string, path: string, declared: unknown): Sch
   if (declared === undefined) return { ...conditionsSchema };
   const refuse = (at: string, problem: string) =>
     errors.AIRWAY_STATUS_INVALID({ airway, path: `${path}${at}`, problem });
-  const conditions = record(declared);
+  const conditions = recordOf(declared);
   if (conditions["type"] !== "array") throw refuse(".type", "conditions must be an array");
-  const items = record(conditions["items"]);
+  const items = recordOf(conditions["items"]);
   if (items["type"] !== "object") throw refuse(".items.type", "a condition must have type object");
-  const properties = record(items["properties"]);
+  const properties = recordOf(items["properties"]);
   const expected = conditionsSchema.items.properties;
   for (const [name, schema] of Object.entries(expected))
-    if (record(properties[name])["type"] !== schema.type)
+    if (recordOf(properties[name])["type"] !== schema.type)
       throw refuse(`.items.properties.${name}`, `must be declared with type ${schema.type}`);
   for (const name of Object.keys(properties))
     if (!Object.hasOwn(expected, name)) throw refuse(`.items.properties.${name}`, "is not a field of a condition");
@@ -146,8 +147,4 @@ function checkedConditions(airway: string, path: string, declared: unknown): Sch
     if (!required.includes(name)) throw refuse(".items.required", `must contain ${name}`);
   // Whatever list type is declared: only a map lets the controller write its Ready beside the flight's conditions.
   return { ...conditions, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] };
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }

@@ -7,6 +7,7 @@
  * well itself (list types, defaults, patterns, CEL) is left to it.
  * Source: Kubernetes, "Extend the Kubernetes API with CustomResourceDefinitions", Specifying a structural schema.
  */
+import { isRecord, recordOf } from "../../lib/json.ts";
 
 type Schema = Record<string, unknown>;
 
@@ -151,9 +152,5 @@ function isOfType(value: unknown, type: string): boolean {
 }
 
 function children(value: unknown): [string, unknown][] {
-  return isRecord(value) ? Object.entries(value) : [];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return Object.entries(recordOf(value));
 }

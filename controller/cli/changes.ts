@@ -4,6 +4,7 @@
  */
 
 import type { CodedError } from "../../lib/errors.ts";
+import { isRecord } from "../../lib/json.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { type KubeObject, type ObjectRef, refKey, refOf } from "../kube/object.ts";
 import type { Prune, ReleaseName } from "../reconcile/releaseSpec.ts";
@@ -84,7 +85,7 @@ function essence({ status: _, ...object }: KubeObject): KubeObject {
 
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
-  if (value === null || typeof value !== "object") return value;
+  if (!isRecord(value)) return value;
   const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(fields.map(([field, item]) => [field, sorted(item)]));
 }

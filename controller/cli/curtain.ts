@@ -5,6 +5,7 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { isRecord } from "../../lib/json.ts";
 import { Redactor } from "../flight/redaction.ts";
 import { groupKind, type KubeObject } from "../kube/object.ts";
 import { secretKeys } from "../reconcile/secretKeys.ts";
@@ -61,6 +62,6 @@ function hidden(object: KubeObject, key: Uint8Array): KubeObject {
 function mapTexts(value: unknown, map: (text: string) => string): unknown {
   if (typeof value === "string") return map(value);
   if (Array.isArray(value)) return value.map(item => mapTexts(item, map));
-  if (value === null || typeof value !== "object") return value;
+  if (!isRecord(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([field, item]) => [field, mapTexts(item, map)]));
 }

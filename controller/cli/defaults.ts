@@ -1,5 +1,6 @@
 /** What the API server does to an instance before a flight sees it, as far as it is needed offline: defaults of the schema. */
 
+import { isRecord } from "../../lib/json.ts";
 import { type KubeObject, parseApiVersion } from "../kube/object.ts";
 
 interface Schema {
@@ -23,7 +24,7 @@ export function withDefaults(instance: KubeObject, airway: KubeObject): KubeObje
 function defaulted(value: unknown, schema: Schema): unknown {
   if (Array.isArray(value))
     return schema.items === undefined ? value : value.map(item => defaulted(item, schema.items ?? {}));
-  if (value === null || typeof value !== "object") return value;
+  if (!isRecord(value)) return value;
   const { properties = {}, additionalProperties } = schema;
   const absent = Object.entries(properties).filter(
     ([field, { default: fallback }]) => fallback !== undefined && !(field in value),

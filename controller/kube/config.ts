@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, resolve } from "node:path";
 import { parse } from "yaml";
+import { isRecord, recordOf, recordsOf } from "../../lib/json.ts";
 import { kubeErrors } from "./errors.ts";
 
 export interface ClusterConfig {
@@ -95,13 +96,12 @@ function fromKubeconfig(paths: readonly string[], wantedContext: string | undefi
   }
   const find = (list: string, key: string, name: string): Entry => {
     for (const { path, content } of files) {
-      const entries = Array.isArray(content[list]) ? content[list].filter(isFields) : [];
-      const entry = entries.find(candidate => candidate["name"] === name);
+      const entry = recordsOf(content[list]).find(candidate => candidate["name"] === name);
       if (entry !== undefined) {
-        return { path, field: `${list}[${name}].${key}`, fields: isFields(entry[key]) ? entry[key] : {} };
+        return { path, field: `${list}[${name}].${key}`, fields: recordOf(entry[key]) };
       }
     }
-    const known = files.flatMap(file => (Array.isArray(file.content[list]) ? file.content[list].filter(isFields) : []));
+    const known = files.flatMap(file => recordsOf(file.content[list]));
     const names = known.map(entry => String(entry["name"])).join(", ") || "none";
     throw kubeErrors.KUBE_CONFIG_INVALID({
       path: first,
@@ -131,7 +131,7 @@ function readKubeconfig(path: string): Fields {
     const line = error instanceof Error && "linePos" in error ? JSON.stringify(error.linePos) : "unknown place";
     throw kubeErrors.KUBE_CONFIG_UNREADABLE({ path, reason: `no valid YAML at ${line}` });
   }
-  if (!isFields(content)) throw kubeErrors.KUBE_CONFIG_UNREADABLE({ path, reason: "it holds no kubeconfig" });
+  if (!isRecord(content)) throw kubeErrors.KUBE_CONFIG_UNREADABLE({ path, reason: "it holds no kubeconfig" });
   return content;
 }
 
@@ -216,8 +216,4 @@ function readText(path: string): string {
     const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown";
     throw kubeErrors.KUBE_CONFIG_UNREADABLE({ path, reason }, error);
   }
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
 /** What can go wrong between the controller and the API server, and what to do about it. */
 import { CodedError, defineErrors } from "../../lib/errors.ts";
+import { isRecord, jsonOf, recordOf, recordsOf } from "../../lib/json.ts";
 
 /** Facts about an answer that was not the wished one. */
 interface Answer {
@@ -217,21 +218,18 @@ interface Told {
 /** Reads a `Status` object (meta/v1); what is none gives an empty one. */
 function readStatus(body: string): Told {
   const nothing: Told = { isStatus: false, reason: "", message: body.trim().slice(0, 200), causes: [] };
-  try {
-    const value: unknown = JSON.parse(body);
-    if (!isRecord(value) || value["kind"] !== "Status") return { ...nothing, message: "" };
-    const details = isRecord(value["details"]) ? value["details"] : {};
-    const seconds = details["retryAfterSeconds"];
-    return {
-      isStatus: true,
-      reason: text(value["reason"]),
-      message: withoutSegments(text(value["message"])),
-      causes: Array.isArray(details["causes"]) ? details["causes"].filter(isRecord).map(readCause) : [],
-      ...(typeof seconds === "number" ? { retryAfterSeconds: String(seconds) } : {}),
-    };
-  } catch {
-    return nothing;
-  }
+  const value = jsonOf(body);
+  if (value === undefined) return nothing;
+  if (!isRecord(value) || value["kind"] !== "Status") return { ...nothing, message: "" };
+  const details = recordOf(value["details"]);
+  const seconds = details["retryAfterSeconds"];
+  return {
+    isStatus: true,
+    reason: text(value["reason"]),
+    message: withoutSegments(text(value["message"])),
+    causes: recordsOf(details["causes"]).map(readCause),
+    ...(typeof seconds === "number" ? { retryAfterSeconds: String(seconds) } : {}),
+  };
 }
 
 function readCause(cause: Record<string, unknown>): StatusCause {
@@ -286,10 +284,6 @@ export function isMissingPath(status: number, body: string): boolean {
 /** Retry-After in seconds (the only form that Kubernetes sends), as milliseconds. */
 export function retryAfterMs(value: string | undefined): number | undefined {
   return value !== undefined && /^\d{1,6}$/.test(value.trim()) ? Number(value) * 1000 : undefined;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function text(value: unknown): string {

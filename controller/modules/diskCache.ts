@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { z } from "zod";
+import { jsonOf } from "../../lib/json.ts";
 import type { FlightModule } from "../flight/loader.ts";
 import type { Validator } from "./source.ts";
 import { isGzip, unpack } from "./unpack.ts";
@@ -49,7 +50,7 @@ export function createDiskCache({ folder, onError }: DiskCacheOptions): DiskCach
       const bytes = await unpack(packed, key).catch(() => undefined);
       const said = await readFile(`${file}.json`, "utf8").catch(() => undefined);
       if (bytes === undefined || said === undefined) return bytes && { bytes, validator: undefined };
-      const parsed = note.safeParse(parseJson(said));
+      const parsed = note.safeParse(jsonOf(said));
       if (!parsed.success || parsed.data.sha256 !== sha256(bytes)) return undefined;
       const now = new Date();
       await utimes(file, now, now).catch(() => undefined);
@@ -74,14 +75,6 @@ async function readOwn(file: string): Promise<Buffer | undefined> {
   try {
     const { uid } = await lstat(file);
     return [0, process.getuid?.()].includes(uid) ? await readFile(file) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
   } catch {
     return undefined;
   }

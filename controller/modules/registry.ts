@@ -3,6 +3,7 @@
  * Sources: OCI distribution specification; Docker's token authentication for registries; RFC 9110, section 11.
  */
 import { createHash } from "node:crypto";
+import { jsonOf, recordOf } from "../../lib/json.ts";
 import type { DockerConfig, RegistryLogin } from "./dockerConfig.ts";
 import { moduleErrors } from "./errors.ts";
 import { type HttpAnswer, type HttpClient, type HttpGet, isLoopback } from "./http.ts";
@@ -192,12 +193,8 @@ async function fetchToken(
 }
 
 function tokenIn(body: Buffer): string | undefined {
-  try {
-    const { token, access_token: accessToken } = JSON.parse(body.toString()) as Record<string, unknown>;
-    return [token, accessToken].find(candidate => typeof candidate === "string" && candidate !== "") as
-      | string
-      | undefined;
-  } catch {
-    return undefined;
-  }
+  const { token, access_token: accessToken } = recordOf(jsonOf(body.toString()));
+  return [token, accessToken].find(candidate => typeof candidate === "string" && candidate !== "") as
+    | string
+    | undefined;
 }

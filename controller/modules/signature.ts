@@ -6,6 +6,7 @@
  * printable ASCII only: there are other characters than a newline that end a comment, and what follows them is code.
  */
 import { constants, createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
+import { jsonOf, recordOf } from "../../lib/json.ts";
 import type { FlightModule } from "../flight/loader.ts";
 import { concat, sectionsOf } from "../flight/wasmSections.ts";
 import { moduleErrors } from "./errors.ts";
@@ -112,13 +113,9 @@ function textOf(bytes: Uint8Array, start: number, end: number): string {
 }
 
 function parseSignature(text: string): { fingerprint: string; signature: Buffer } {
-  try {
-    const { Fingerprint, Signature } = JSON.parse(text) as Record<string, unknown>;
-    if (typeof Fingerprint === "string" && typeof Signature === "string") {
-      return { fingerprint: Fingerprint, signature: Buffer.from(Signature, "base64") };
-    }
-  } catch {
-    // Said below.
+  const { Fingerprint, Signature } = recordOf(jsonOf(text));
+  if (typeof Fingerprint === "string" && typeof Signature === "string") {
+    return { fingerprint: Fingerprint, signature: Buffer.from(Signature, "base64") };
   }
   throw moduleErrors.MODULE_SIGNATURE({ why: "invalid signature payload" });
 }

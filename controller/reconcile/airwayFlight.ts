@@ -2,6 +2,7 @@
  * The flight of an Airway: loaded from its URL, and recorded in the Airway's status, so that a restart still knows what
  * a pinnable URL gave so far (contract §7, W19).
  */
+import { recordOf } from "../../lib/json.ts";
 import type { AirwaySpec } from "../airway/spec.ts";
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
 import type { LoadedModule, ModuleStore } from "../modules/store.ts";
@@ -66,6 +67,6 @@ export async function readConfigMap({ namespace, name, key }: ConfigMapUrl, read
 }
 
 function entry(map: unknown, key: string): string | undefined {
-  const value = map !== null && typeof map === "object" ? Object.getOwnPropertyDescriptor(map, key)?.value : undefined;
+  const value = Object.getOwnPropertyDescriptor(recordOf(map), key)?.value;
   return typeof value === "string" ? value : undefined;
 }

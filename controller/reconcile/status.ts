@@ -6,6 +6,7 @@
  * (yoke writes full PUTs and retries; contract §1.3).
  */
 
+import { isRecord } from "../../lib/json.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
 import { noStatus, type OwnerStatus, type StatedCondition } from "../release/ownerStatus.ts";
@@ -121,7 +122,7 @@ function canonical(value: unknown, left: readonly string[]): string {
   return (
     JSON.stringify(value, (key, inner: unknown) => {
       if (left.includes(key)) return undefined;
-      if (inner === null || typeof inner !== "object" || Array.isArray(inner)) return inner;
+      if (!isRecord(inner)) return inner;
       return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
     }) ?? ""
   );

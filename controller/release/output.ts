@@ -5,6 +5,7 @@
  * in their order). `[]` is a valid empty release. Deliberate differences from yoke, whose parser stops silently at the
  * first document that it cannot read: nothing is skipped, and what is wrong is named with its position.
  */
+import { jsonOf } from "../../lib/json.ts";
 import { groupKind, type KubeObject } from "../kube/object.ts";
 import { errors } from "./errors.ts";
 import { checkObject, describe } from "./outputObject.ts";
@@ -55,12 +56,8 @@ function decode(stdout: string): unknown[] {
 
 /** undefined when it is not JSON, as then it may be YAML. */
 function decodeJson(stdout: string): unknown[] | undefined {
-  if (!/^\s*[[{]/.test(stdout)) return undefined;
-  try {
-    return [JSON.parse(stdout)];
-  } catch {
-    return undefined;
-  }
+  const value = /^\s*[[{]/.test(stdout) ? jsonOf(stdout) : undefined;
+  return value === undefined ? undefined : [value];
 }
 
 function decodeYaml(stdout: string): unknown[] {

@@ -1,4 +1,5 @@
 /** One object of a flight's output: complete enough to be addressed, and without anything that is not plain data. */
+import { isRecord } from "../../lib/json.ts";
 import { apiVersionPattern, kindPattern, namePattern, namespacePattern } from "../flight/names.ts";
 import type { KubeObject, ObjectMeta } from "../kube/object.ts";
 import { errors } from "./errors.ts";
@@ -73,8 +74,4 @@ function missingOr(value: unknown, problem: string): string {
 
 function invalid(where: string, path: string, problem: string): Error {
   return errors.RELEASE_OBJECT_INVALID({ where, path, problem });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -5,6 +5,7 @@
  * later writes: what a server-side apply leaves out goes away. So the record names what came from the flight.
  */
 
+import { isRecord, recordOf, recordsOf } from "../../lib/json.ts";
 import { type KubeObject, refKey, refOf } from "../kube/object.ts";
 import { errors } from "./errors.ts";
 
@@ -73,8 +74,8 @@ function conditionOf(type: string, status: string, value: Record<string, unknown
 
 /** What the live status holds under these names. */
 export function statusUnder(live: KubeObject, names: StatusNames): OwnerStatus {
-  const status = isRecord(live["status"]) ? live["status"] : {};
-  const conditions = Array.isArray(status["conditions"]) ? status["conditions"].filter(isRecord) : [];
+  const status = recordOf(live["status"]);
+  const conditions = recordsOf(status["conditions"]);
   return {
     fields: Object.fromEntries(Object.entries(status).filter(([field]) => names.fields.includes(field))),
     conditions: conditions
@@ -94,8 +95,4 @@ export function withoutReady(status: OwnerStatus): OwnerStatus {
 
 function invalid(returned: KubeObject, path: string, problem: string): Error {
   return errors.RELEASE_OBJECT_INVALID({ where: refKey(refOf(returned)), path, problem });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }

@@ -6,6 +6,7 @@
  * EndpointSlice check says nothing of the endpoints and is never true for ExternalName; and any custom resource that
  * reports a `Ready` condition is believed, unless somebody says otherwise (`customReadiness.ts`).
  */
+import { recordOf } from "../../lib/json.ts";
 import { groupKind, type KubeObject, parseApiVersion } from "../kube/object.ts";
 import type { ReadinessRule } from "./customReadiness.ts";
 import { title } from "./normalise.ts";
@@ -147,9 +148,9 @@ function statefulSet(object: Live): Gap {
 
 /** Pods below a partition, and all pods under OnDelete, are meant to stay as they are. */
 function updatedGap(object: Live): string | undefined {
-  const strategy = record(object.spec["updateStrategy"]);
+  const strategy = recordOf(object.spec["updateStrategy"]);
   if (strategy["type"] === "OnDelete") return undefined;
-  const wanted = Math.max(0, wantedReplicas(object) - count(record(strategy["rollingUpdate"])["partition"]));
+  const wanted = Math.max(0, wantedReplicas(object) - count(recordOf(strategy["rollingUpdate"])["partition"]));
   const updated = count(object.status["updatedReplicas"]);
   return updated >= wanted ? undefined : `${updated} of ${wanted} replicas updated`;
 }
@@ -158,7 +159,7 @@ function daemonSet(object: Live): Gap {
   const unobserved = notObserved(object);
   if (unobserved !== undefined) return unobserved;
   const wanted = count(object.status["desiredNumberScheduled"]);
-  const onDelete = record(object.spec["updateStrategy"])["type"] === "OnDelete";
+  const onDelete = recordOf(object.spec["updateStrategy"])["type"] === "OnDelete";
   const fields = {
     currentNumberScheduled: "scheduled",
     ...(onDelete ? {} : { updatedNumberScheduled: "updated" }),
@@ -230,7 +231,7 @@ const longestDetail = 300;
 
 function conditionOf(object: Live, type: string): Record<string, unknown> | undefined {
   const conditions = object.status["conditions"];
-  return Array.isArray(conditions) ? conditions.map(record).find(condition => condition["type"] === type) : undefined;
+  return Array.isArray(conditions) ? conditions.map(recordOf).find(condition => condition["type"] === type) : undefined;
 }
 
 function firstGap(gaps: readonly (string | undefined)[]): string | undefined {
@@ -240,8 +241,8 @@ function firstGap(gaps: readonly (string | undefined)[]): string | undefined {
 function live(object: KubeObject): Live {
   return {
     metadata: { generation: count(object.metadata.generation) },
-    spec: record(object["spec"]),
-    status: record(object["status"]),
+    spec: recordOf(object["spec"]),
+    status: recordOf(object["status"]),
   };
 }
 
@@ -251,8 +252,4 @@ function count(value: unknown): number {
 
 function text(value: unknown): string {
   return typeof value === "string" && value !== "" ? value : "unknown";
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }

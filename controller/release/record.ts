@@ -7,13 +7,14 @@
  * release's owner key.
  */
 
+import { recordsOf } from "../../lib/json.ts";
 import { apiVersionPattern, kindPattern, namePattern, namespacePattern } from "../flight/names.ts";
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
 import { errors } from "./errors.ts";
 import { noNames, type StatusNames } from "./ownerStatus.ts";
 import { isRevisionName } from "./revision.ts";
 import { type Roll, readRolls, writeRoll } from "./roll.ts";
-import { child, list, readRef, text, texts, writeRef } from "./stored.ts";
+import { child, readRef, text, texts, writeRef } from "./stored.ts";
 
 /** One object that the release owns, or is about to own. `stage` counts from 0 in the order of creation. */
 export interface InventoryEntry extends ObjectRef {
@@ -70,8 +71,8 @@ export function readRecord(owner: KubeObject): ReleaseRecord {
   return {
     flight: text(stored["flight"]),
     inputs: text(stored["inputs"]),
-    lookups: list(stored["lookups"]).map(readRef).filter(hasName),
-    inventory: list(stored["inventory"])
+    lookups: recordsOf(stored["lookups"]).map(readRef).filter(hasName),
+    inventory: recordsOf(stored["inventory"])
       .map(entry => ({ ...readRef(entry), stage: typeof entry["stage"] === "number" ? entry["stage"] : 0 }))
       .filter(hasName),
     rolls: readRolls(stored["rolls"]),

@@ -13,6 +13,7 @@ import type { KubeObject } from "../kube/object.ts";
 import { errors } from "./errors.ts";
 import { digest } from "./fields.ts";
 import { checkStages } from "./output.ts";
+import { child, text } from "./stored.ts";
 
 /** On an owner: the name of the revision that is applied instead of a render. */
 export const revisionAnnotation = "atc.yoke.cd/revision";
@@ -238,9 +239,7 @@ function sign(
 }
 
 function contentOf(secret: KubeObject): Buffer {
-  const { data } = secret;
-  const resources = data !== null && typeof data === "object" && "resources" in data ? data.resources : undefined;
-  return Buffer.from(typeof resources === "string" ? resources : "", "base64");
+  return Buffer.from(text(child(secret, "data")["resources"]), "base64");
 }
 
 function unpacked(secret: KubeObject): string {

@@ -3,8 +3,9 @@
  * paths, versions and keyed hashes; never a value. Pure.
  */
 
+import { recordsOf } from "../../lib/json.ts";
 import type { ObjectRef } from "../kube/object.ts";
-import { list, readRef, text, texts, writeRef } from "./stored.ts";
+import { readRef, text, texts, writeRef } from "./stored.ts";
 
 /** A key of a looked-up Secret whose value changed; hashes as `secretKeys.ts` makes them, absent where there was no value. */
 export interface KeyChange {
@@ -98,7 +99,7 @@ export function writeRoll(roll: Roll): Record<string, unknown> {
 
 /** Reads what `writeRoll` wrote, or anybody else; at most as many as are kept. */
 export function readRolls(stored: unknown): readonly Roll[] {
-  return list(stored)
+  return recordsOf(stored)
     .map(readRoll)
     .filter(({ cause }) => cause !== "")
     .slice(0, mostRolls);
@@ -111,13 +112,13 @@ function readRoll(roll: Record<string, unknown>): Roll {
     cause: text(roll["cause"]),
     flight: text(roll["flight"]),
     revision: text(roll["revision"]),
-    causes: list(roll["causes"]).map(cause => ({
+    causes: recordsOf(roll["causes"]).map(cause => ({
       change: text(cause["change"]),
       object: readRef(cause),
       resourceVersion: text(cause["resourceVersion"]),
-      keys: list(cause["keys"]).map(readKey),
+      keys: recordsOf(cause["keys"]).map(readKey),
     })),
-    changes: list(roll["changes"]).map(change => ({
+    changes: recordsOf(roll["changes"]).map(change => ({
       why: text(change["why"]),
       object: readRef(change),
       paths: texts(change["paths"]),

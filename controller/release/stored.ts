@@ -1,5 +1,6 @@
 /** Reading what is stored where anybody may have written: what does not fit is empty. */
 
+import { recordOf } from "../../lib/json.ts";
 import type { ObjectRef } from "../kube/object.ts";
 
 export function text(value: unknown): string {
@@ -10,14 +11,8 @@ export function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.filter(item => typeof item === "string") : [];
 }
 
-/** The objects of a list. */
-export function list(value: unknown): Record<string, unknown>[] {
-  return Array.isArray(value) ? value.filter(isRecord) : [];
-}
-
 export function child(of: unknown, field: string): Record<string, unknown> {
-  const value = isRecord(of) ? of[field] : undefined;
-  return isRecord(value) ? value : {};
+  return recordOf(recordOf(of)[field]);
 }
 
 /** Empty namespaces are left out for the reader's sake. */
@@ -32,8 +27,4 @@ export function readRef(stored: Record<string, unknown>): ObjectRef {
     namespace: text(stored["namespace"]),
     name: text(stored["name"]),
   };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }

@@ -5,6 +5,7 @@ import { delimiter, dirname, join, resolve } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
+import { recordOf, recordsOf } from "../../lib/json.ts";
 import type { Settings } from "../config.ts";
 import { errors } from "../errors.ts";
 import { root } from "../paths.ts";
@@ -67,15 +68,13 @@ export function kubeconfigWith(context: string, file: string): string {
 type Fields = Readonly<Record<string, unknown>>;
 type Entry = Fields & { readonly name: string };
 
-const isFields = (value: unknown): value is Fields => value instanceof Object && !Array.isArray(value);
-const isEntry = (value: unknown): value is Entry => isFields(value) && typeof value["name"] === "string";
+const isEntry = (value: Fields): value is Entry => typeof value["name"] === "string";
 
 function entries(config: unknown, list: "contexts" | "clusters" | "users"): Entry[] {
-  const all = isFields(config) ? config[list] : undefined;
-  return Array.isArray(all) ? all.filter(isEntry) : [];
+  return recordsOf(recordOf(config)[list]).filter(isEntry);
 }
 
-const fieldsOf = (entry: Entry, key: string): Fields => (isFields(entry[key]) ? entry[key] : {});
+const fieldsOf = (entry: Entry, key: string): Fields => recordOf(entry[key]);
 
 /** Keys that name a file, and the key that has its content in base64 instead. */
 const fileKeys = ["certificate-authority", "client-certificate", "client-key"];

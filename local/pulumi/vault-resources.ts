@@ -1,4 +1,5 @@
 /** The Vault resource that this project uses: a secret of a kv engine, version 2. */
+import { jsonOf } from "../../lib/json.ts";
 import { errors } from "./errors.ts";
 import type { VaultClient } from "./vault-client.ts";
 import { isObject, type Properties, UNKNOWN, type Value } from "./wire.ts";
@@ -45,11 +46,7 @@ function sorted(value: Value): Value {
 }
 
 function parseJson(text: Value | undefined): Value | undefined {
-  try {
-    return typeof text === "string" ? JSON.parse(text) : undefined;
-  } catch {
-    return undefined;
-  }
+  return typeof text === "string" ? (jsonOf(text) as Value | undefined) : undefined;
 }
 
 /** What the official provider shows of a document: every value as text. */
