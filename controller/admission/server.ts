@@ -1,16 +1,17 @@
 /**
  * The HTTPS server behind the webhooks.
  *
- * - `POST` on the paths of `routes`, behind the segment that only the API server knows (callerPath.ts): each gets the body and the rest of the path, and has less time than the API server
- *   gives us (it says how much in the query), so that it hears an answer rather than a time-out.
+ * - `POST` on the paths of `routes`, behind the segment that only the API server knows (callerPath.ts): each gets the
+ *   body and the rest of the path, and has less time than the API server gives us (it says how much in the query), so
+ *   that it hears an answer rather than a time-out.
  * - `/live`, `/ready` (empty), `GET /memstats[?runGC=1]`; 404 for all else (contract §9).
  *
  * Answers quote no object. New certificates are taken for new connections, while old ones go on.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
+import { createServer } from "node:https";
 import { CodedError } from "../../lib/errors.ts";
+import { close, type ListenOptions, listen, type Reply, send } from "../../lib/httpServer.ts";
 import { openPath } from "./callerPath.ts";
 import { admissionErrors } from "./errors.ts";
 
@@ -49,11 +50,7 @@ export interface Route {
   handle(call: Call): Promise<Answer>;
 }
 
-export interface AdmissionServerOptions {
-  /** Absent: every interface. */
-  readonly host?: string;
-  /** 0 takes any free port. */
-  readonly port: number;
+export interface AdmissionServerOptions extends ListenOptions {
   readonly served: Served;
   readonly routes: readonly Route[];
   readonly ready: () => boolean;
@@ -97,21 +94,17 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
       },
     );
   });
-  await listen(server, options);
+  const port = await listen(server, options).catch(cause => {
+    throw refused(cause, options.port);
+  });
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     serve: next => {
       served = next;
       server.setSecureContext(secure(next));
     },
     close: (graceMs = 10_000) => close(server, graceMs),
   };
-}
-
-interface Reply {
-  readonly status: number;
-  readonly body: string;
-  readonly type?: string;
 }
 
 const json = "application/json";
@@ -219,37 +212,8 @@ function textOf(error: unknown): string {
   return error instanceof CodedError ? `${error.message} (${error.code})` : "the webhook failed; its log says why";
 }
 
-function send(server: Server, request: IncomingMessage, response: ServerResponse, reply: Reply): void {
-  response.writeHead(reply.status, {
-    // A body that was not read to its end, and a server that is closing, both end the connection.
-    ...(server.listening && request.complete ? {} : { connection: "close" }),
-    "content-type": reply.type ?? "text/plain; charset=utf-8",
-    "content-length": Buffer.byteLength(reply.body),
-  });
-  response.end(request.method === "HEAD" ? undefined : reply.body);
-}
-
-function listen(server: Server, { host, port }: AdmissionServerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      const why = cause.code ?? cause.message;
-      reject(
-        cause.code === "EADDRINUSE"
-          ? admissionErrors.ADMISSION_ADDRESS_IN_USE({ port }, cause)
-          : admissionErrors.ADMISSION_LISTEN_FAILED({ port, why }, cause),
-      );
-    });
-    server.listen({ port, ...(host === undefined ? {} : { host }) }, resolve);
-  });
-}
-
-function close(server: Server, graceMs: number): Promise<void> {
-  return new Promise(resolve => {
-    const force = setTimeout(() => server.closeAllConnections(), graceMs);
-    server.close(() => {
-      clearTimeout(force);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
+function refused(cause: NodeJS.ErrnoException, port: number): Error {
+  return cause.code === "EADDRINUSE"
+    ? admissionErrors.ADMISSION_ADDRESS_IN_USE({ port }, cause)
+    : admissionErrors.ADMISSION_LISTEN_FAILED({ port, why: cause.code ?? cause.message }, cause);
 }

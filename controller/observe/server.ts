@@ -5,8 +5,8 @@
  * - `/readyz`, `/ready`: 200 when every check passes, else 503. The long names list the checks, the short ones are empty.
  * - `/metrics`: Prometheus.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage } from "node:http";
+import { close, listen, type Reply, send } from "../../lib/httpServer.ts";
 import { errors } from "./errors.ts";
 
 export interface Check {
@@ -41,17 +41,14 @@ export async function startServer(options: ServerOptions): Promise<ObserveServer
       () => send(server, request, response, { status: 500, body: "the page could not be made\n" }),
     );
   });
-  await listen(server, options);
+  const { host } = options;
+  const port = await listen(server, options).catch(cause => {
+    throw refused(cause, hostPort(host, options.port));
+  });
   return {
-    address: hostPort(options.host, (server.address() as AddressInfo).port),
+    address: hostPort(host, port),
     close: (graceMs = 2000) => close(server, graceMs),
   };
-}
-
-interface Reply {
-  readonly status: number;
-  readonly body: string;
-  readonly type?: string;
 }
 
 async function answer(request: IncomingMessage, { ready, metrics }: ServerOptions): Promise<Reply> {
@@ -85,39 +82,10 @@ function report(checks: readonly Check[]): string {
   return `${[...lines, statusOf(checks) === 200 ? "ready" : "not ready"].join("\n")}\n`;
 }
 
-function send(server: Server, request: IncomingMessage, response: ServerResponse, reply: Reply): void {
-  response.writeHead(reply.status, {
-    // A connection kept open would hold up the close that is under way.
-    ...(server.listening ? {} : { connection: "close" }),
-    "content-type": reply.type ?? "text/plain; charset=utf-8",
-    "content-length": Buffer.byteLength(reply.body),
-  });
-  response.end(request.method === "HEAD" ? undefined : reply.body);
-}
-
-function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      const address = hostPort(host, port);
-      reject(
-        cause.code === "EADDRINUSE"
-          ? errors.OBSERVE_ADDRESS_IN_USE({ address }, cause)
-          : errors.OBSERVE_LISTEN_FAILED({ address, why: cause.code ?? cause.message }, cause),
-      );
-    });
-    server.listen(port, host, resolve);
-  });
-}
-
-function close(server: Server, graceMs: number): Promise<void> {
-  return new Promise(resolve => {
-    const force = setTimeout(() => server.closeAllConnections(), graceMs);
-    server.close(() => {
-      clearTimeout(force);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
+function refused(cause: NodeJS.ErrnoException, address: string): Error {
+  return cause.code === "EADDRINUSE"
+    ? errors.OBSERVE_ADDRESS_IN_USE({ address }, cause)
+    : errors.OBSERVE_LISTEN_FAILED({ address, why: cause.code ?? cause.message }, cause);
 }
 
 function hostPort(host: string, port: number): string {
