@@ -16,7 +16,7 @@
 
 import type { ObjectList } from "../kube/client.ts";
 import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
-import { compareResourceVersions } from "../kube/object.ts";
+import { compareResourceVersions, withoutManagedFields } from "../kube/object.ts";
 import type { Reflector } from "../kube/reflector.ts";
 import { Entry, type Sighting, type Tracked, trackedKey } from "./entry.ts";
 import { type ReflectorScope, Scope, type ScopeSink } from "./scope.ts";
@@ -364,9 +364,4 @@ function errorOf(error: unknown): Error {
 
 function isNewer(candidate: string, known: string): boolean {
   return known === "" || compareResourceVersions(candidate, known) > 0;
-}
-
-function withoutManagedFields(object: KubeObject): KubeObject {
-  const { managedFields: _, ...metadata } = object.metadata;
-  return { ...object, metadata };
 }

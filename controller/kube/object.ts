@@ -96,6 +96,12 @@ export function refOf(object: KubeObject): ObjectRef {
   };
 }
 
+/** The object as it is held and shown: without the notes of who wrote which field, often the larger part of it. */
+export function withoutManagedFields(object: KubeObject): KubeObject {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
 /**
  * Orders two resourceVersions of one resource type: negative when `a` is older.
  * They are decimal integers of one etcd revision counter (KEP-5504 makes the comparison official).

@@ -12,7 +12,7 @@ import { type Tracked, trackedKey } from "../dynamic/tracker.ts";
 import type { LookupAnswer, LookupRequest, RestMappingAnswer, RestMappingRequest } from "../flight/lookup.ts";
 import { Redactor } from "../flight/redaction.ts";
 import { isKubeError } from "../kube/errors.ts";
-import { groupKind, type KubeObject, type ObjectRef, type ResourceType } from "../kube/object.ts";
+import { groupKind, type KubeObject, type ObjectRef, type ResourceType, withoutManagedFields } from "../kube/object.ts";
 import type { ObjectFacts } from "../release/facts.ts";
 import { ownerKey } from "../release/normalise.ts";
 import type { Source, Watched } from "./context.ts";
@@ -139,7 +139,8 @@ export class RenderLookups {
   async #read(type: ResourceType, ref: ObjectRef, key: string): Promise<Found> {
     if (this.#watched === undefined) {
       return this.#source.client.get(ref).then(
-        object => ({ object: object && asTracked(object), version: object?.metadata.resourceVersion ?? "" }),
+        // A flight sees the same whether or not what it looks up is watched.
+        object => ({ object: object && withoutManagedFields(object), version: object?.metadata.resourceVersion ?? "" }),
         (error: Error) => ({ object: undefined, version: unreadable, error }),
       );
     }
@@ -154,10 +155,4 @@ export class RenderLookups {
     const target = { namespace: ref.namespace, groupKind: groupKind(ref), name: ref.name };
     return matches(this.#policy.matchers, target);
   }
-}
-
-/** A flight sees the same whether or not what it looks up is watched. */
-function asTracked(object: KubeObject): KubeObject {
-  const { managedFields: _, ...metadata } = object.metadata;
-  return { ...object, metadata };
 }

@@ -3,7 +3,7 @@
  * of each is an input of its render.
  */
 
-import { compareResourceVersions, type KubeObject, type ResourceType } from "../kube/object.ts";
+import { compareResourceVersions, type KubeObject, type ResourceType, withoutManagedFields } from "../kube/object.ts";
 import { nameKey, type Reflector, type ReflectorHandler } from "../kube/reflector.ts";
 import { digest } from "../release/fields.ts";
 
@@ -108,8 +108,7 @@ export class OwnerStore {
     ) {
       return;
     }
-    const { managedFields: _, ...metadata } = object.metadata;
-    const slim: KubeObject = { ...object, metadata };
+    const slim = withoutManagedFields(object);
     const input = inputDigest(slim);
     this.#held.set(key, { object: slim, input });
     const change = changeOf(held, slim, input);
