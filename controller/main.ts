@@ -13,6 +13,7 @@ import { type Config, parseConfig } from "./config.ts";
 import { createSandbox } from "./flight/sandbox.ts";
 import { createClient } from "./kube/client.ts";
 import { loadConfig } from "./kube/config.ts";
+import { controllerName } from "./kube/controllerName.ts";
 import type { RequestInfo } from "./kube/transport.ts";
 import { openLeadership } from "./leadership.ts";
 import { openModuleStore } from "./moduleStore.ts";
@@ -23,7 +24,6 @@ import { startServer } from "./observe/server.ts";
 import { openTracing } from "./observe/tracing.ts";
 import { createController } from "./reconcile/controller.ts";
 import { createKeyring } from "./reconcile/keyring.ts";
-import { statusManager } from "./reconcile/status.ts";
 import { tracedClient, tracedSandbox } from "./reconcile/trace.ts";
 import { openWebhooks } from "./webhooks.ts";
 
@@ -67,7 +67,7 @@ async function run(config: Config): Promise<void> {
   const sandbox = tracing === undefined ? threads : tracedSandbox(threads, tracing);
   const modules = openModuleStore(config, { client, sandbox, metrics, log });
   const events = createEventRecorder({
-    create: event => client.create(event, { fieldManager: statusManager }),
+    create: event => client.create(event, { fieldManager: controllerName }),
     count: result => metrics.events.inc({ result }),
     onError: error => log.warn({ error: describeError(error) }, "an Event was not recorded"),
   });

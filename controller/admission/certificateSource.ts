@@ -7,6 +7,7 @@
 import { readFile } from "node:fs/promises";
 import type { KubeClient } from "../kube/client.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
+import { controllerName } from "../kube/controllerName.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
 import { createReflector } from "../kube/reflector.ts";
@@ -29,7 +30,6 @@ export interface CertificateSource {
 
 const secretName = "atc-tls";
 const tokenKey = "path-token";
-const fieldManager = "yoke.cd/atc";
 const lookMs = 3600_000;
 
 export interface SecretSourceOptions {
@@ -125,10 +125,11 @@ async function keep(of: {
     if (certificates === undefined) continue;
     const data = dataOf(certificates, token ?? newToken());
     try {
-      if (present === undefined) return await client.create(secretOf(namespace, data), { fieldManager });
+      if (present === undefined)
+        return await client.create(secretOf(namespace, data), { fieldManager: controllerName });
       const { resourceVersion } = present.metadata;
       const patch = { metadata: { resourceVersion }, data };
-      return await client.patch(secretRef(namespace), patch, { type: "merge", fieldManager });
+      return await client.patch(secretRef(namespace), patch, { type: "merge", fieldManager: controllerName });
     } catch (error) {
       // Another replica was faster: what it made is as good.
       if (!isKubeError(error, "KUBE_CONFLICT", "KUBE_ALREADY_EXISTS", "KUBE_NOT_FOUND")) throw error;

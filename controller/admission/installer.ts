@@ -4,6 +4,7 @@
  */
 
 import type { KubeClient } from "../kube/client.ts";
+import { controllerName } from "../kube/controllerName.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { compareResourceVersions, type KubeObject, type ObjectRef } from "../kube/object.ts";
 import { createQueue, type Outcome } from "../kube/queue.ts";
@@ -42,7 +43,6 @@ export interface Installer {
   withdraw(names: readonly string[]): Promise<void>;
 }
 
-const fieldManager = "yoke.cd/atc";
 const holderAnnotation = "atc.yoke.cd/installed-by";
 
 interface Applied {
@@ -83,9 +83,9 @@ export function createInstaller(options: InstallerOptions): Installer {
     const body = withHolder(configuration, holder);
     const wantedDigest = digest(JSON.stringify(body));
     if (applied.get(name)?.digest !== wantedDigest) {
-      const { object } = await client.apply(body, { fieldManager, force: true });
+      const { object } = await client.apply(body, { fieldManager: controllerName, force: true });
       const { resourceVersion = "" } = object.metadata;
-      applied.set(name, { digest: wantedDigest, fields: ownedFields(object, fieldManager), resourceVersion });
+      applied.set(name, { digest: wantedDigest, fields: ownedFields(object, controllerName), resourceVersion });
     }
     return againMs === undefined ? {} : { requeueAfterMs: againMs };
   };
@@ -98,7 +98,7 @@ export function createInstaller(options: InstallerOptions): Installer {
     const { name, resourceVersion = "" } = object.metadata;
     const known = applied.get(name);
     if (known === undefined || compareResourceVersions(resourceVersion, known.resourceVersion) <= 0) return;
-    if (ownedFields(object, fieldManager) === known.fields) return;
+    if (ownedFields(object, controllerName) === known.fields) return;
     missing(name);
   };
   const reflector = openReflector({

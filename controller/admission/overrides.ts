@@ -1,6 +1,7 @@
 /** The override annotations of an instance (contract §2.5; the revision is ours), and who may set them. */
 import { isMode, type Mode } from "../airway/spec.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { controllerName } from "../kube/controllerName.ts";
 import type { KubeObject } from "../kube/object.ts";
 import { revisionAnnotation } from "../release/revision.ts";
 import { type AdmissionRequest, denied, type UserInfo, type Verdict } from "./review.ts";
@@ -42,7 +43,7 @@ export function airwayAccess(client: Pick<KubeClient, "create">): Access {
       metadata: { name: "" },
       spec: { user: username, uid, groups, extra, resourceAttributes },
     };
-    const { status } = await client.create(review, { fieldManager: "yoke.cd/atc" });
+    const { status } = await client.create(review, { fieldManager: controllerName });
     return (status as { allowed?: boolean } | undefined)?.allowed === true;
   };
 }

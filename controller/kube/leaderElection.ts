@@ -16,6 +16,7 @@
 import { pauseAfter } from "./backoff.ts";
 import type { KubeClient } from "./client.ts";
 import { bootClock, type Clock, sleep } from "./clock.ts";
+import { controllerName } from "./controllerName.ts";
 import { isKubeError, kubeErrors } from "./errors.ts";
 import {
   type Candidate,
@@ -104,7 +105,7 @@ export function soleLeadership(): Leadership {
 
 export function leaseStore(client: KubeClient, of: { namespace: string; name: string }): LeaseStore {
   const ref = { apiVersion: leaseType.apiVersion, kind: leaseType.kind, ...of };
-  const fieldManager = "yoke.cd/atc";
+  const fieldManager = controllerName;
   return {
     read: signal => client.get(ref, { signal }),
     create: (spec, signal) => client.create(leaseObject(of, spec), { fieldManager, signal }),

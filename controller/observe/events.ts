@@ -6,6 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { controllerName } from "../kube/controllerName.ts";
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
 
 export interface EventInput {
@@ -36,7 +37,6 @@ export interface EventRecorderOptions {
   readonly now?: () => number;
 }
 
-const controller = "yoke.cd/atc";
 /** Repeats of one note are counted, not sent, for this long. */
 const repeatMs = 5 * 60_000;
 /** Events about one object and reason: so many at once, then one per interval. */
@@ -128,7 +128,7 @@ function eventOf(regarding: KubeObject, input: EventInput, leftOut: number, at: 
     reason: input.reason,
     action: input.action,
     note: cut(input.note),
-    reportingController: controller,
+    reportingController: controllerName,
     reportingInstance: `atc-${hostname()}`.slice(0, 128),
     regarding: reference({
       ...metadata,

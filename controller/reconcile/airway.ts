@@ -15,6 +15,7 @@ import { errors } from "../airway/errors.ts";
 import { type AirwaySpec, parseAirway } from "../airway/spec.ts";
 import type { Draft } from "../dynamic/dependencyIndex.ts";
 import { trackedKey } from "../dynamic/tracker.ts";
+import { controllerName } from "../kube/controllerName.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
 import type { Reflector, ReflectorHandler } from "../kube/reflector.ts";
@@ -27,7 +28,7 @@ import { airwayKey, instanceKey } from "./keys.ts";
 import { lookupNeeds } from "./needs.ts";
 import { type OwnerChange, OwnerStore } from "./ownerStore.ts";
 import type { NextLook } from "./release.ts";
-import { type Ready, statusManager, writeStatus } from "./status.ts";
+import { type Ready, writeStatus } from "./status.ts";
 import { watchedObject } from "./watchedObject.ts";
 
 const airwayFinalizer = "yoke.cd/strip.airway";
@@ -112,7 +113,7 @@ async function patchFinalizers(context: AirwayContext, airway: KubeObject, final
   const { name, resourceVersion } = airway.metadata;
   const ref = { apiVersion: airway.apiVersion, kind: airway.kind, namespace: "", name };
   try {
-    const options = { type: "merge", fieldManager: statusManager } as const;
+    const options = { type: "merge", fieldManager: controllerName } as const;
     await context.client.patch(ref, { metadata: { resourceVersion, finalizers } }, options);
     return true;
   } catch (error) {

@@ -11,6 +11,7 @@ import type { Sandbox } from "../flight/sandbox.ts";
 import { pauseAfter } from "../kube/backoff.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { sleep, systemClock } from "../kube/clock.ts";
+import { controllerName } from "../kube/controllerName.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { type KubeObject, type ResourceType, refOf } from "../kube/object.ts";
 import { createQueue, type Priority } from "../kube/queue.ts";
@@ -42,7 +43,6 @@ import { type NextLook, reconcileRelease } from "./release.ts";
 import { reactsToChildren } from "./releaseSpec.ts";
 import { beginRelease, followRelease, forgetRelease } from "./restore.ts";
 import type { AirwayView } from "./reviews.ts";
-import { statusManager } from "./status.ts";
 import { traceRun } from "./trace.ts";
 import type { Webhooks } from "./webhooks.ts";
 
@@ -219,7 +219,7 @@ export function createController(options: ControllerOptions): Controller {
     },
     async lead() {
       await persist(log, stopping.signal, async () => {
-        await client.apply(airwayCrd, { fieldManager: statusManager, force: true, signal: stopping.signal });
+        await client.apply(airwayCrd, { fieldManager: controllerName, force: true, signal: stopping.signal });
         await installFlights(context, stopping.signal);
         client.discovery.invalidate(airwayType.apiVersion);
         installed.abort();
@@ -307,7 +307,7 @@ function unlessUnserved(error: unknown): undefined {
 async function installFlights({ client, log }: AirwayContext, signal: AbortSignal): Promise<void> {
   for (const { type, crd } of flightKinds) {
     try {
-      await client.apply(crd, { fieldManager: statusManager, force: true, signal });
+      await client.apply(crd, { fieldManager: controllerName, force: true, signal });
     } catch (error) {
       if (!isKubeError(error, "KUBE_FORBIDDEN")) throw error;
       log.warn({ kind: type.kind, error: describeError(error) }, "objects of this kind are not served");

@@ -1,5 +1,6 @@
 /** The beginning and the end of an owner: its finalizer, and the removal of its release before it goes. */
 
+import { controllerName } from "../kube/controllerName.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
 import type { Context, ReleaseState } from "./context.ts";
@@ -80,7 +81,7 @@ async function patchMetadata(
   metadata: Record<string, unknown>,
 ): Promise<boolean> {
   try {
-    const options = { type: "merge", fieldManager: "yoke.cd/atc" } as const;
+    const options = { type: "merge", fieldManager: controllerName } as const;
     const patched = await context.client.patch(refOfOwner(owner, object), { metadata }, options);
     if (patched.metadata.deletionTimestamp === undefined) owner.observe(patched);
     return true;

@@ -22,7 +22,7 @@ import { pinnable, shownUrl } from "../modules/url.ts";
 import type { EventRecorder } from "../observe/events.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import { type Leaves, leavesOf } from "../release/fields.ts";
+import { fieldManager, type Leaves, leavesOf } from "../release/fields.ts";
 import { mostRevisions, noRevision, type ReleaseRecord, type RevisionRecord } from "../release/record.ts";
 import {
   activation,
@@ -178,7 +178,7 @@ export async function storeRevisions(context: HistoryContext, subject: Subject, 
   let problem: string | undefined;
   for (let next = state.history.pending[0]; next !== undefined; next = state.history.pending[0]) {
     try {
-      await context.client.create(next.secret, { fieldManager: "yoke" });
+      await context.client.create(next.secret, { fieldManager });
       context.metrics.revisions.inc({ result: "written" });
     } catch (error) {
       if (!isKubeError(error) || retried(error)) throw error;
@@ -212,7 +212,7 @@ export async function flushHistory({
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const { secret } = next;
       try {
-        await client.create(secret, { fieldManager: "yoke" });
+        await client.create(secret, { fieldManager });
         metrics.revisions.inc({ result: "written" });
       } catch (error) {
         const revision = secret.metadata.name;
@@ -253,7 +253,7 @@ export async function activateRevision(
   const patch = activation(context.now());
   const pending = activatePending(history, name, patch);
   if (!pending) {
-    await context.client.patch(secretRef(subject, name), patch, { type: "merge", fieldManager: "yoke" });
+    await context.client.patch(secretRef(subject, name), patch, { type: "merge", fieldManager });
   }
   return { name, pending, former: namesOf(revision).filter(other => other !== name) };
 }
@@ -372,7 +372,7 @@ async function inherit(context: HistoryContext, subject: Subject): Promise<void>
     for (const object of found) {
       const patch = relabelling(object);
       const ref = secretRef(subject, object.metadata.name);
-      if (patch !== undefined) await context.client.patch(ref, patch, { type: "merge", fieldManager: "yoke" });
+      if (patch !== undefined) await context.client.patch(ref, patch, { type: "merge", fieldManager });
     }
     const [name = "", ...former] = byActivity(found.map(readRevision)).map(revision => revision.name);
     subject.state.record = { ...subject.state.record, revision: { name, pending: false, former } };

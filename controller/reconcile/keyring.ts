@@ -6,10 +6,10 @@
 import { randomBytes } from "node:crypto";
 import { describeError } from "../../lib/errors.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { controllerName } from "../kube/controllerName.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
 import type { Logger } from "../observe/log.ts";
-import { statusManager } from "./status.ts";
 
 export interface Keyring {
   /** Fails while the API server does. */
@@ -50,7 +50,7 @@ export function createKeyring({ client, namespace, log }: KeyringOptions): Keyri
     const data = { [field]: key.toString("base64") };
     try {
       const secret = { apiVersion: "v1", kind: "Secret", metadata, type: "Opaque", immutable: true, data };
-      await client.create(secret, { fieldManager: statusManager });
+      await client.create(secret, { fieldManager: controllerName });
       return key;
     } catch (error) {
       if (isKubeError(error, "KUBE_ALREADY_EXISTS", "KUBE_CONFLICT")) return undefined;

@@ -9,6 +9,7 @@
 
 import type { Account } from "../airway/account.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { controllerName } from "../kube/controllerName.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { groupKind } from "../kube/object.ts";
 import { allows, byNamespace, type Need, type Rule, rulesFor, type Verb } from "../release/rules.ts";
@@ -114,7 +115,7 @@ export class Rights {
     const { account, client } = this.#options;
     const review = { apiVersion: "authorization.k8s.io/v1", kind, metadata: { name: "" }, spec };
     try {
-      return (await client.create(review, { fieldManager: "yoke.cd/atc" }))["status"];
+      return (await client.create(review, { fieldManager: controllerName }))["status"];
     } catch (error) {
       if (!isKubeError(error, "KUBE_FORBIDDEN", "KUBE_UNKNOWN_KIND")) throw error;
       if (account !== undefined && error.message.includes("cannot impersonate")) throw refusedError(account, error);

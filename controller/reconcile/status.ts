@@ -7,14 +7,13 @@
  */
 
 import { isRecord } from "../../lib/json.ts";
+import { controllerName } from "../kube/controllerName.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
 import { noStatus, type OwnerStatus, type StatedCondition } from "../release/ownerStatus.ts";
 import { applyOver } from "./applyOver.ts";
 import type { Context } from "./context.ts";
 import type { Paced } from "./hold.ts";
-
-export const statusManager = "yoke.cd/atc";
 
 export interface Ready {
   readonly status: "True" | "False";
@@ -57,7 +56,7 @@ export async function writeStatus(
   const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
   const body: KubeObject = { apiVersion: object.apiVersion, kind: object.kind, metadata, status };
   try {
-    const options = { fieldManager: statusManager, force: true, subresource: "status" } as const;
+    const options = { fieldManager: controllerName, force: true, subresource: "status" } as const;
     return (await applyOver(context.client, body, { uid, resourceVersion }, options)).object;
   } catch (error) {
     if (isKubeError(error, "KUBE_NOT_FOUND", "KUBE_CONFLICT")) return undefined;

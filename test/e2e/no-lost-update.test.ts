@@ -3,6 +3,7 @@
  * Single cases with a name; what nobody thought of is for `chaos.test.ts` to find.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
+import { controllerName } from "../../controller/kube/controllerName.ts";
 import { Atc, startAtc } from "./support/atc.ts";
 import { eventually } from "./support/eventually.ts";
 import { backend, echo, hashOf } from "./support/flights.ts";
@@ -92,7 +93,7 @@ it("what is told stands also over words of ours that come late", async () => {
   const { name, namespace = "", uid = "", generation: observedGeneration } = metadata;
   const late = { type: "Ready", status: "False", reason: "InProgress", message: "late", observedGeneration };
   const status = { conditions: [{ ...late, lastTransitionTime: new Date().toISOString() }] };
-  const options = { fieldManager: "yoke.cd/atc", force: true, subresource: "status" } as const;
+  const options = { fieldManager: controllerName, force: true, subresource: "status" } as const;
   await world.client.apply({ apiVersion, kind, metadata: { name, namespace, uid }, status }, options);
   await world.ready(ref);
 });
