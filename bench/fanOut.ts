@@ -8,11 +8,10 @@ import { type Atc, startAtc } from "../test/e2e/support/atc.ts";
 import { backend } from "../test/e2e/support/flights.ts";
 import { bareRoll } from "./roll.ts";
 import { type Row, summary } from "./stats.ts";
-import { inParallel, rendered, renders, seconds, writes } from "./work.ts";
+import { asBench, inParallel, rendered, renders, seconds, writes } from "./work.ts";
 import { type World, withWorld } from "./world.ts";
 
 const rounds = 3;
-const byHand = { fieldManager: "bench", force: true };
 
 export function measureFanOut(most: number): Promise<Row[]> {
   return withWorld(async world => {
@@ -36,7 +35,7 @@ async function measure(world: World, atc: Atc, count: number): Promise<Row[]> {
   const watch = await watchDeployments(world);
   const model = await hands.get(hands.deployment(names[0] ?? ""));
   const bare = (value: string) =>
-    inParallel(names, name => client.apply(bareRoll(model, `bare-${name}`, value), byHand));
+    inParallel(names, name => client.apply(bareRoll(model, `bare-${name}`, value), asBench));
   await bare("first");
   const samples = { bare: [] as number[], atc: [] as number[] };
   const requests = await writes(atc);

@@ -7,7 +7,17 @@ import { type Atc, startAtc } from "../test/e2e/support/atc.ts";
 import { eventually } from "../test/e2e/support/eventually.ts";
 import { observe } from "./roll.ts";
 import { milliseconds, type Row, summary } from "./stats.ts";
-import { cpuSeconds, describeMemory, inParallel, memory, patience, rendered, renders, seconds } from "./work.ts";
+import {
+  asBench,
+  cpuSeconds,
+  describeMemory,
+  inParallel,
+  memory,
+  patience,
+  rendered,
+  renders,
+  seconds,
+} from "./work.ts";
 import { type World, withWorld } from "./world.ts";
 
 const flight = `
@@ -18,7 +28,6 @@ export default ({ stdin, lookup }) => {
   const data = { seen: secret.object?.data?.hello ?? "" };
   return JSON.stringify([{ apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data }]);
 };`;
-const byHand = { fieldManager: "bench", force: true };
 const trials = 200;
 const restSeconds = 20;
 
@@ -79,7 +88,7 @@ async function events(world: World, atc: Atc, count: number): Promise<Row[]> {
           const applied = bareMap.next(holds);
           await Promise.all([hands.secret("bare", value), arrived]);
           const metadata = { name: "bare", namespace };
-          await client.apply({ apiVersion: "v1", kind: "ConfigMap", metadata, data: { seen } }, byHand);
+          await client.apply({ apiVersion: "v1", kind: "ConfigMap", metadata, data: { seen } }, asBench);
           await applied;
         })),
     );

@@ -4,7 +4,7 @@ import type { Atc } from "../test/e2e/support/atc.ts";
 import { eventually } from "../test/e2e/support/eventually.ts";
 import { writeSecret } from "./roll.ts";
 import type { Row } from "./stats.ts";
-import { writes } from "./work.ts";
+import { asBench, writes } from "./work.ts";
 import { backendRef, type World } from "./world.ts";
 
 export async function measureRequests(world: World, atc: Atc, name: string): Promise<Row[]> {
@@ -44,7 +44,7 @@ async function measureNoOp(world: World, atc: Atc, name: string): Promise<Row> {
   for (let render = 0; render < renders; render += 1) {
     const done = await atc.metric("atc_renders_total", { result: "rendered" });
     const patch = { metadata: { labels: { bench: String(render) } } };
-    await world.client.patch(backendRef(world, name), patch, { type: "merge", fieldManager: "bench" });
+    await world.client.patch(backendRef(world, name), patch, { type: "merge", fieldManager: asBench.fieldManager });
     await eventually("the flight has run again", async () => {
       if ((await atc.metric("atc_renders_total", { result: "rendered" })) === done) throw new Error("not yet");
     });

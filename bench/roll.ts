@@ -9,8 +9,7 @@ import type { KubeClient } from "../controller/kube/client.ts";
 import type { KubeObject } from "../controller/kube/object.ts";
 import { createReflector, type Reflector } from "../controller/kube/reflector.ts";
 import { describe, type Row, type Summary, summary } from "./stats.ts";
-
-const fieldManager = "bench";
+import { asBench } from "./work.ts";
 
 /** Waits for the first event of one object that fulfils a condition. */
 class Observer {
@@ -58,7 +57,7 @@ export async function measureRoll(
       const rolled = bareDeployment.next(object => JSON.stringify(object["spec"]).includes(value));
       void writeSecret(client, namespace, bareName, value);
       await seen;
-      await client.apply(bareRoll(model, bareName, value), { fieldManager, force: true });
+      await client.apply(bareRoll(model, bareName, value), asBench);
       await rolled;
     });
     await settle();
@@ -103,10 +102,7 @@ export async function observe(client: KubeClient, apiVersion: string, kind: stri
 
 export function writeSecret(client: KubeClient, namespace: string, name: string, value: string): Promise<unknown> {
   const data = { hello: Buffer.from(value).toString("base64") };
-  return client.apply(
-    { apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, data },
-    { fieldManager, force: true },
-  );
+  return client.apply({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, data }, asBench);
 }
 
 function textOf(secret: KubeObject): string {

@@ -4,7 +4,7 @@ import type { Atc } from "../test/e2e/support/atc.ts";
 import { eventually } from "../test/e2e/support/eventually.ts";
 import { bareRoll, writeSecret } from "./roll.ts";
 import type { Row } from "./stats.ts";
-import { describeMemory, inParallel, memory, patience, rendered, renders, seconds } from "./work.ts";
+import { asBench, describeMemory, inParallel, memory, patience, rendered, renders, seconds } from "./work.ts";
 import { createBackend, type World } from "./world.ts";
 
 export async function measureScale(world: World, atc: Atc, count: number): Promise<Row[]> {
@@ -33,7 +33,7 @@ async function rollAll(world: World, atc: Atc, names: string[]): Promise<Row[]> 
   const byHand = (value: string) =>
     inParallel(names, async name => {
       await writeSecret(client, namespace, `${name}-bare`, value);
-      await client.apply(bareRoll(model, `${name}-bare`, value), { fieldManager: "bench", force: true });
+      await client.apply(bareRoll(model, `${name}-bare`, value), asBench);
     });
   await byHand("first");
   const bare = await seconds(() => byHand("second"));

@@ -5,6 +5,8 @@ import { eventually } from "../test/e2e/support/eventually.ts";
 /** As many as the controller reconciles at a time. */
 const concurrency = 8;
 export const patience = { timeoutMs: 1_800_000 };
+/** What a bench applies itself, beside the controller. */
+export const asBench = { fieldManager: "bench", force: true };
 
 export async function inParallel<T>(items: readonly T[], action: (item: T) => Promise<unknown>): Promise<void> {
   const left = [...items].reverse();

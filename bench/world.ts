@@ -13,10 +13,10 @@ import { statePaths } from "../local/state.ts";
 import { eventually } from "../test/e2e/support/eventually.ts";
 import { World as TestWorld } from "../test/e2e/support/world.ts";
 import { holding } from "./holding.ts";
+import { asBench } from "./work.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const entry = resolve(root, "flights/backend/flight.ts");
-const options = { fieldManager: "bench", force: true };
 
 export interface World {
   readonly client: KubeClient;
@@ -58,11 +58,11 @@ function profiling(): Record<string, string> {
 /** The demo's flight and Airway, as `pulumi up` makes them. */
 export async function installDemo({ client, hands }: World): Promise<void> {
   const crds = readFileSync(resolve(root, "infra/crds/external-secrets.yaml"), "utf8");
-  for (const document of parseAllDocuments(crds)) await client.apply(document.toJS() as KubeObject, options);
+  for (const document of parseAllDocuments(crds)) await client.apply(document.toJS() as KubeObject, asBench);
   const { code, sha256 } = await buildFlight(entry);
   const { flight: url } = await hands.publish("flight", code);
   const object = airway(backend, { url, sha256 }) as unknown as KubeObject;
-  await client.apply(object, options);
+  await client.apply(object, asBench);
   await hands.ready(hands.airwayRef(object.metadata.name));
   client.discovery.invalidate();
 }
@@ -73,7 +73,7 @@ export function backendRef({ hands }: World, name: string): ObjectRef {
 
 export async function createBackend({ client, hands }: World, name: string, replicas: number): Promise<void> {
   const metadata = { name, namespace: hands.namespace };
-  await client.apply({ apiVersion: "examples.com/v1", kind: "Backend", metadata, spec: { replicas } }, options);
+  await client.apply({ apiVersion: "examples.com/v1", kind: "Backend", metadata, spec: { replicas } }, asBench);
 }
 
 /** One Backend, waited for until its pods are ready. */
