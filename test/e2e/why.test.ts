@@ -1,8 +1,8 @@
 /** Why something rolled, as its status, its Event and its trace tell it; and that none of them shows a secret. */
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import type { KubeObject, ObjectRef } from "../../controller/kube/object.ts";
+import { attributesOf, type Collector, openCollector, type Span } from "../../controller/observe/testing/collector.ts";
 import { type Atc, type AtcOptions, startAtc } from "./support/atc.ts";
-import { attributesOf, type Collector, openCollector, type Span } from "./support/collector.ts";
 import { eventually } from "./support/eventually.ts";
 import { backend, echo } from "./support/flights.ts";
 import { World } from "./support/world.ts";

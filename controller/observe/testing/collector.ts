@@ -11,6 +11,7 @@ export interface Span {
   readonly parentSpanId?: string;
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
+  readonly status: { readonly code?: number; readonly message?: string };
   readonly attributes: readonly Attribute[];
   readonly events: readonly { readonly name: string; readonly attributes: readonly Attribute[] }[];
 }
@@ -25,6 +26,7 @@ interface Batch {
 }
 
 export interface Collector {
+  /** Traces go to `/v1/traces` below it. */
   readonly endpoint: string;
   readonly spans: readonly Span[];
   /** All that was received, as it came. */
@@ -32,7 +34,8 @@ export interface Collector {
   close(): Promise<void>;
 }
 
-export async function openCollector(): Promise<Collector> {
+/** @param status of its answers */
+export async function openCollector(status = 200): Promise<Collector> {
   const spans: Span[] = [];
   const bodies: string[] = [];
   const server = createServer((request, response) => {
@@ -40,7 +43,7 @@ export async function openCollector(): Promise<Collector> {
       bodies.push(body);
       const { resourceSpans } = JSON.parse(body) as Batch;
       spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(scope => scope.spans)));
-      response.writeHead(200, { "content-type": "application/json" }).end("{}");
+      response.writeHead(status, { "content-type": "application/json" }).end("{}");
     });
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
