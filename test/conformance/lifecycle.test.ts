@@ -84,7 +84,7 @@ test("C09 an override's flight renders the Backend that asks for it", async () =
 });
 
 test("C10 an Airway takes its webhook configuration and its CRD along", async () => {
-  const webhooks = stage.ref("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", airway, "");
+  const webhooks = stage.webhooks(airway);
   const crd = stage.ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", airway, "");
   expect((await stage.get(stage.airwayRef(airway))).metadata.finalizers).toEqual(["yoke.cd/strip.airway"]);
   await stage.get(webhooks);

@@ -1,12 +1,10 @@
 /** Webhooks over the life of replicas: who serves, who cleans up, and what holds while nobody is there. */
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { createClient } from "../../controller/kube/client.ts";
-import { loadConfig } from "../../controller/kube/config.ts";
 import type { KubeObject } from "../../controller/kube/object.ts";
+import { clientConfigOf, jane, refusal } from "./support/admission.ts";
 import { type Atc, type AtcOptions, startAtc, withAdmission } from "./support/atc.ts";
 import { eventually } from "./support/eventually.ts";
 import { echo } from "./support/flights.ts";
-import { serviceAccount } from "./support/identity.ts";
 import { World } from "./support/world.ts";
 
 const world = new World(inject("kubeconfig"), "replicas");
@@ -25,19 +23,9 @@ afterAll(async () => {
   await world.close().finally(() => atc.kill("SIGTERM"));
 });
 
-const configuration = (name: string) =>
-  world.ref("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", name, "");
-
 async function present(): Promise<string[]> {
-  const found = await Promise.all(own.map(name => world.client.get(configuration(name))));
+  const found = await Promise.all(own.map(name => world.client.get(world.webhooks(name))));
   return own.filter((_, at) => found[at] !== undefined);
-}
-
-async function refusal(attempt: Promise<unknown>): Promise<string> {
-  return attempt.then(
-    () => "accepted",
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
-  );
 }
 
 const wrong = { apiVersion: "v1", kind: "Service", metadata: { name: "wrong" }, spec: { ports: [{ port: 0 }] } };
@@ -46,9 +34,7 @@ describe("while nobody serves", () => {
   it("everything is admitted but overrides by those who may not set them", async () => {
     await world.airway({ kind: "Alone", flight: echo });
     await world.instance("Alone", "alone", { stages: [] });
-    const rules = [{ apiGroups: [group], resources: ["*"], verbs: ["*"] }];
-    const jane = await serviceAccount(inject("kubeconfig"), { name: "jane", namespace, rules });
-    const client = createClient(loadConfig({ kubeconfig: jane.kubeconfig }));
+    const client = await jane(world);
     await atc.kill("SIGKILL");
     expect(await refusal(world.applyInstance("Alone", "alone", { stages: [wrong] }))).toBe("accepted");
     const ref = world.instanceRef("Alone", "alone");
@@ -82,16 +68,11 @@ describe("a stop", () => {
     const first = await startAtc({ ...options, env: { ...options.env, ...shared } });
     const other = await withAdmission(inject("kubeconfig"));
     const second = await startAtc({ ...other, env: { ...other.env, ...shared } });
-    const urlOf = async () => {
-      const { webhooks } = (await world.get(configuration("atc-airway"))) as unknown as {
-        webhooks: { clientConfig: { url: string } }[];
-      };
-      return webhooks[0]?.clientConfig.url;
-    };
-    expect(await urlOf()).toContain(options.env?.["WEBHOOK_URL"]);
+    const url = async () => (await clientConfigOf(world, "atc-airway")).url;
+    expect(await url()).toContain(options.env?.["WEBHOOK_URL"]);
     await first.kill("SIGTERM");
     expect(await present()).toEqual(own);
-    await eventually("the successor is asked", async () => expect(await urlOf()).toContain(other.env?.["WEBHOOK_URL"]));
+    await eventually("the successor is asked", async () => expect(await url()).toContain(other.env?.["WEBHOOK_URL"]));
     await second.kill("SIGTERM");
     expect(await present()).toEqual([]);
     atc = await startAtc(options);

@@ -2,13 +2,11 @@
 import { request } from "node:https";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { createClient, type KubeClient } from "../../controller/kube/client.ts";
-import { loadConfig } from "../../controller/kube/config.ts";
 import type { KubeObject } from "../../controller/kube/object.ts";
+import { clientConfigOf, jane, refusal } from "./support/admission.ts";
 import { type Atc, type AtcOptions, startAtc, withAdmission } from "./support/atc.ts";
 import { eventually } from "./support/eventually.ts";
 import { echo } from "./support/flights.ts";
-import { serviceAccount } from "./support/identity.ts";
 import { World } from "./support/world.ts";
 
 const world = new World(inject("kubeconfig"), "admission");
@@ -27,17 +25,6 @@ afterAll(async () => {
   await world.close().finally(() => atc.kill("SIGTERM"));
 });
 
-const configuration = (name: string) =>
-  world.ref("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", name, "");
-
-/** What the API server says to whoever tried. */
-async function refusal(attempt: Promise<unknown>): Promise<string> {
-  return attempt.then(
-    () => "accepted",
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
-  );
-}
-
 function deployment(name: string, labels: Record<string, string> = {}, replicas = 1): KubeObject {
   const app = { app: name };
   const spec = { containers: [{ name: "main", image: "nginx" }] };
@@ -51,13 +38,6 @@ function deployment(name: string, labels: Record<string, string> = {}, replicas 
 
 function configMap(name: string, data: Record<string, string> = {}): KubeObject {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data };
-}
-
-/** Somebody who may only manage this file's kinds. */
-async function jane(): Promise<KubeClient> {
-  const rules = [{ apiGroups: [group], resources: ["*"], verbs: ["*"] }];
-  const { kubeconfig } = await serviceAccount(inject("kubeconfig"), { name: "jane", namespace, rules });
-  return createClient(loadConfig({ kubeconfig }));
 }
 
 describe("the metrics", () => {
@@ -75,35 +55,30 @@ describe("the metrics", () => {
 describe("the configurations", () => {
   it("are there once the controller is ready, and the wide one is not", async () => {
     for (const name of ["atc-airway", "atc-flight", "atc-resources", `echos.${group}`]) {
-      await world.get(configuration(name));
+      await world.get(world.webhooks(name));
     }
-    expect(await world.client.get(configuration("atc-external-resources"))).toBeUndefined();
+    expect(await world.client.get(world.webhooks("atc-external-resources"))).toBeUndefined();
   });
 
   it("are repaired when somebody edits or deletes them", async () => {
-    const before = await world.get(configuration("atc-airway"));
+    const before = await world.get(world.webhooks("atc-airway"));
     const webhooks = structuredClone(before["webhooks"]) as { clientConfig: { caBundle: string } }[];
     for (const webhook of webhooks) webhook.clientConfig.caBundle = "";
-    await world.merge(configuration("atc-airway"), { webhooks });
+    await world.merge(world.webhooks("atc-airway"), { webhooks });
     await eventually("the CA bundle is back", async () => {
-      expect((await world.get(configuration("atc-airway")))["webhooks"]).toEqual(before["webhooks"]);
+      expect((await world.get(world.webhooks("atc-airway")))["webhooks"]).toEqual(before["webhooks"]);
     });
-    await world.delete(configuration(`echos.${group}`));
+    await world.delete(world.webhooks(`echos.${group}`));
     await eventually("the instances' webhooks are back", async () => {
-      await world.get(configuration(`echos.${group}`));
+      await world.get(world.webhooks(`echos.${group}`));
     });
   });
 
   it("trust a new authority when the Secret with the old one is lost", async () => {
-    const bundleOf = async () => {
-      const { webhooks } = (await world.get(configuration("atc-airway"))) as unknown as {
-        webhooks: { clientConfig: { caBundle: string } }[];
-      };
-      return webhooks[0]?.clientConfig.caBundle;
-    };
-    const before = await bundleOf();
+    const bundle = async () => (await clientConfigOf(world, "atc-airway")).caBundle;
+    const before = await bundle();
     await world.delete(world.ref("v1", "Secret", "atc-tls", "default"));
-    await eventually("another authority", async () => expect(await bundleOf()).not.toBe(before));
+    await eventually("another authority", async () => expect(await bundle()).not.toBe(before));
     await eventually("reviews are answered with its certificate", async () => {
       const stages = [deployment("trusted", {}, -1)];
       const said = await refusal(world.applyInstance("Echo", "trusted", { stages }));
@@ -136,13 +111,9 @@ describe("somebody who reaches the port", () => {
   }
 
   it("is not answered, unless it may read the configurations; the log does not help", async () => {
-    const { webhooks } = (await world.get(configuration("atc-airway"))) as unknown as {
-      webhooks: { clientConfig: { url: string; caBundle: string } }[];
-    };
-    const [webhook] = webhooks;
-    if (webhook === undefined) throw new Error("no webhook");
-    const ca = Buffer.from(webhook.clientConfig.caBundle, "base64");
-    const known = new URL(webhook.clientConfig.url);
+    const { url, caBundle } = await clientConfigOf(world, "atc-airway");
+    const ca = Buffer.from(caBundle, "base64");
+    const known = new URL(url);
     const [, segment = "", ...path] = known.pathname.split("/");
     expect(path.join("/")).toBe("validations/airways.yoke.cd");
     expect((await post(known, ca)).body).toContain('"allowed":true');
@@ -231,7 +202,7 @@ describe("an instance", () => {
   });
 
   it("may not be overridden by somebody who may not update Airways", async () => {
-    const client = await jane();
+    const client = await jane(world);
     const instance = (annotations: Record<string, string>): KubeObject => ({
       apiVersion: `${group}/v1`,
       kind: "Echo",
@@ -328,7 +299,7 @@ describe("static mode", () => {
     await world.delete(world.airwayRef(airway));
     await world.gone(world.airwayRef(airway));
     await world.gone(ref);
-    await world.gone(configuration(airway));
+    await world.gone(world.webhooks(airway));
   });
 });
 
@@ -340,7 +311,7 @@ describe("an Airway whose account is not there", () => {
       const airway = await world.client.get(world.airwayRef(name));
       expect(JSON.stringify(airway?.status)).toContain(`${namespace}/nobody`);
     });
-    expect(await world.client.get(configuration(name))).toBeDefined();
+    expect(await world.client.get(world.webhooks(name))).toBeDefined();
   });
 });
 

@@ -35,7 +35,7 @@ it("lets Airway, instances, children, revisions and webhooks go without a contro
   await world.delete(own);
   await world.gone(own);
   await world.delete(world.airwayRef(airway));
-  const webhooks = world.ref("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", airway, "");
+  const webhooks = world.webhooks(airway);
   const crd = world.ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", airway, "");
   for (const ref of [world.airwayRef(airway), world.ref("v1", "ConfigMap", "child"), revision]) await world.gone(ref);
   // The garbage collector takes half a minute to learn of a kind.

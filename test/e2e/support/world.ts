@@ -81,6 +81,10 @@ export class World {
     return this.ref("yoke.cd/v1alpha1", "Airway", airway, "");
   }
 
+  webhooks(configuration: string): ObjectRef {
+    return this.ref("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", configuration, "");
+  }
+
   instanceRef(kind: string, name: string): ObjectRef {
     return this.ref(`${this.group}/v1`, kind, name);
   }
