@@ -3,7 +3,8 @@
 import type { KubeClient } from "../kube/client.ts";
 import { refOf } from "../kube/object.ts";
 import { describe } from "../reconcile/explain.ts";
-import { namesOf, secretRef } from "../reconcile/history.ts";
+import { namesOf } from "../reconcile/history.ts";
+import { secretRef } from "../reconcile/revisionSecrets.ts";
 import { isRevisionOf, type Revision, readRevision } from "../release/revision.ts";
 import { errors } from "./errors.ts";
 import type { Release } from "./release.ts";

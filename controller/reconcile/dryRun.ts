@@ -8,7 +8,8 @@ import type { Sandbox } from "../flight/sandbox.ts";
 import { readRecord } from "../release/record.ts";
 import type { Access } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
-import { checkPin, emptyHistory } from "./history.ts";
+import { emptyHistory } from "./history.ts";
+import { checkPin } from "./modulePin.ts";
 import { type RenderInput, redacted, render } from "./render.ts";
 import { tryStages } from "./trial.ts";
 

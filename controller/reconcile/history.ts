@@ -10,15 +10,11 @@
  * Nothing is listed, but the history that yoke left behind (docs/decisions/0012-history.md).
  */
 
-import { createHash } from "node:crypto";
 import { CodedError, describeError } from "../../lib/errors.ts";
 import { trackedKey } from "../dynamic/tracker.ts";
-import type { FlightModule } from "../flight/sandbox.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
-import { type KubeObject, type ObjectRef, refOf } from "../kube/object.ts";
-import { moduleErrors } from "../modules/errors.ts";
-import { pinnable, shownUrl } from "../modules/url.ts";
+import { type KubeObject, refOf } from "../kube/object.ts";
 import type { EventRecorder } from "../observe/events.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -26,21 +22,17 @@ import { fieldManager, type Leaves, leavesOf } from "../release/fields.ts";
 import { mostRevisions, noRevision, type ReleaseRecord, type RevisionRecord } from "../release/record.ts";
 import {
   activation,
-  byActivity,
   isRevisionOf,
   newRevisionName,
   type RevisionSource,
-  readRevision,
   readStages,
-  relabelling,
   revisionSecret,
-  revisionSelector,
   stagesDigest,
   storedDigest,
 } from "../release/revision.ts";
+import { inheritHistory, listInherited } from "./inheritedHistory.ts";
 import type { Keyring } from "./keyring.ts";
-import { releaseFinalizer } from "./owner.ts";
-import type { ReleaseSpec } from "./releaseSpec.ts";
+import { listRevisionSecrets, readRevisionSecret, removeRevisionSecret, secretRef } from "./revisionSecrets.ts";
 
 export interface HistoryContext {
   readonly client: Pick<KubeClient, "discovery" | "get" | "list" | "create" | "patch" | "delete">;
@@ -105,9 +97,9 @@ const longestPendingMs = 10_000;
 export async function recallHistory(context: HistoryContext, subject: Subject): Promise<void> {
   const { state } = subject;
   if (state.history.active !== undefined) return;
-  if (isInherited(subject)) await inherit(context, subject);
+  await inheritHistory(context, subject);
   const { name } = state.record.revision;
-  const secret = name === "" ? undefined : await read(context, subject, name);
+  const secret = name === "" ? undefined : await readRevisionSecret(context, subject, name);
   const present = secret !== undefined && isRevisionOf(secret, subject.name.history);
   state.history.active = present ? storedDigest(secret) : "";
   state.history.former = present ? leavesByKey(secret) : undefined;
@@ -232,7 +224,7 @@ const flushedAtOnce = 8;
 export async function resumeRevision(context: HistoryContext, subject: Subject): Promise<boolean> {
   const { record, history } = subject.state;
   if (!record.revision.pending || history.pending.length > 0) return true;
-  const found = await read(context, subject, record.revision.name, { metadataOnly: true });
+  const found = await readRevisionSecret(context, subject, record.revision.name, { metadataOnly: true });
   const revision = { ...record.revision, pending: false, ...(found === undefined ? { name: "" } : {}) };
   subject.state.record = { ...record, revision };
   return found !== undefined;
@@ -276,60 +268,15 @@ function activatePending(
 export async function removeHistory(context: HistoryContext, subject: Subject): Promise<void> {
   const { record, history } = subject.state;
   const known = namesOf(record.revision);
-  const unknown = known.length > mostRevisions ? await list(context, subject) : await listInherited(context, subject);
+  const unknown =
+    known.length > mostRevisions ? await listRevisionSecrets(context, subject) : await listInherited(context, subject);
   for (const name of new Set([...known, ...unknown.map(({ metadata }) => metadata.name)])) {
-    await remove(context, subject, name);
+    await removeRevisionSecret(context, subject, name);
   }
   history.pending.length = 0;
   context.unwritten.delete(history);
   subject.state.record = { ...record, revision: noRevision };
 }
-
-/**
- * Whether the module is the one that was at this URL when the release used it last (contract §7). A checksum says that
- * this very module is meant.
- *
- * @throws MODULE_CHANGED
- */
-export async function checkPin(
-  context: Pick<HistoryContext, "client">,
-  subject: Subject,
-  spec: Pick<ReleaseSpec, "module" | "moduleUrl" | "moduleChecksum">,
-): Promise<void> {
-  if (spec.moduleChecksum !== undefined || !pinnable(spec.moduleUrl)) return;
-  const { url, checksum } = sourceOf(spec);
-  const kept = await keptSources(context, subject);
-  const last = kept.find(source => source.url === url);
-  if (last !== undefined && last.checksum !== checksum) throw moduleErrors.MODULE_CHANGED({ url: shownUrl(url) });
-}
-
-/** The modules that rendered the kept revisions, that of the active one first; read once per process. */
-async function keptSources(
-  context: Pick<HistoryContext, "client">,
-  subject: Subject,
-): Promise<readonly RevisionSource[]> {
-  const { record, history } = subject.state;
-  if (history.sources !== undefined) return history.sources;
-  const names = namesOf(record.revision);
-  const found = await Promise.all(
-    names.map(name => pendingSecret(history, name) ?? read(context, subject, name, { metadataOnly: true })),
-  );
-  const kept = found
-    .filter(object => object !== undefined)
-    .filter(object => isRevisionOf(object, subject.name.history));
-  history.sources = kept.map(object => readRevision(object).source);
-  return history.sources;
-}
-
-/** The module that renders now, as revisions name it. */
-export function sourceOf({ moduleUrl, module }: Pick<ReleaseSpec, "moduleUrl" | "module">): RevisionSource {
-  const checksum = sha1s.get(module) ?? createHash("sha1").update(module.bytes).digest("hex");
-  sha1s.set(module, checksum);
-  return { url: moduleUrl, checksum };
-}
-
-/** Counted once for each module, which may have 20 MB. */
-const sha1s = new WeakMap<FlightModule, string>();
 
 /** Active first. */
 export function namesOf({ name, former }: RevisionRecord): string[] {
@@ -341,74 +288,12 @@ export function pendingSecret({ pending }: HistoryState, name: string): KubeObje
   return pending.find(({ secret }) => secret.metadata.name === name)?.secret;
 }
 
-export function secretRef({ name }: Pick<Subject, "name">, revision: string): ObjectRef {
-  return { apiVersion: "v1", kind: "Secret", namespace: name.namespace, name: revision };
-}
-
-/** Adopted before it had a record: by yoke, whose history goes on here. */
-function isInherited({ object, state: { record } }: Subject): boolean {
-  const adopted = object.metadata.finalizers?.includes(releaseFinalizer) === true;
-  return adopted && record.flight === "" && record.revision.name === "";
-}
-
-/** Undefined also where the right to read is missing: history then begins anew, and the write tells what is wrong. */
-async function read(
-  { client }: Pick<HistoryContext, "client">,
-  subject: Subject,
-  name: string,
-  options: { metadataOnly?: boolean } = {},
-): Promise<KubeObject | undefined> {
-  try {
-    return await client.get(secretRef(subject, name), options);
-  } catch (error) {
-    if (isKubeError(error, "KUBE_FORBIDDEN")) return undefined;
-    throw error;
-  }
-}
-
-async function inherit(context: HistoryContext, subject: Subject): Promise<void> {
-  try {
-    const found = await list(context, subject);
-    for (const object of found) {
-      const patch = relabelling(object);
-      const ref = secretRef(subject, object.metadata.name);
-      if (patch !== undefined) await context.client.patch(ref, patch, { type: "merge", fieldManager });
-    }
-    const [name = "", ...former] = byActivity(found.map(readRevision)).map(revision => revision.name);
-    subject.state.record = { ...subject.state.record, revision: { name, pending: false, former } };
-  } catch (error) {
-    // Not to know what yoke kept is no reason not to go on from here.
-    if (!isKubeError(error, "KUBE_FORBIDDEN")) throw error;
-    context.log.warn({ release: subject.name.history, error: error.message }, "a former history is not looked for");
-  }
-}
-
-/** What yoke kept of a release that never got so far as to go on with it. It does not keep that release from its end. */
-async function listInherited(context: HistoryContext, subject: Subject): Promise<KubeObject[]> {
-  if (!isInherited(subject)) return [];
-  try {
-    return await list(context, subject);
-  } catch (error) {
-    if (!isKubeError(error, "KUBE_FORBIDDEN")) throw error;
-    context.log.warn({ release: subject.name.history, error: error.message }, "a former history is left behind");
-    return [];
-  }
-}
-
-async function list(context: HistoryContext, { name }: Subject): Promise<KubeObject[]> {
-  const type = await context.client.discovery.resolve("v1", "Secret");
-  if (type === undefined) return [];
-  const labelSelector = revisionSelector(name.history);
-  const { items } = await context.client.list(type, { namespace: name.namespace, labelSelector, metadataOnly: true });
-  return items.filter(object => isRevisionOf(object, name.history));
-}
-
 /** Returns what could not be deleted: it is tried again with the next revision. */
 async function trim(context: HistoryContext, subject: Subject, names: readonly string[]): Promise<string[]> {
   const left: string[] = [];
   for (const name of names) {
     try {
-      await remove(context, subject, name);
+      await removeRevisionSecret(context, subject, name);
     } catch (error) {
       if (!isKubeError(error) || retried(error)) throw error;
       context.log.warn({ revision: name, error: error.message }, "an old revision was not deleted");
@@ -416,15 +301,6 @@ async function trim(context: HistoryContext, subject: Subject, names: readonly s
     }
   }
   return left;
-}
-
-/** The record can be forged: only what says itself that it is a revision of this release is deleted. */
-async function remove(context: HistoryContext, subject: Subject, name: string): Promise<void> {
-  const ref = secretRef(subject, name);
-  const found = await context.client.get(ref, { metadataOnly: true });
-  if (found === undefined || !isRevisionOf(found, subject.name.history)) return;
-  const { uid } = found.metadata;
-  await context.client.delete(ref, uid === undefined ? {} : { uid });
 }
 
 /** Whether the same request may succeed in a moment; the run fails and is repeated then. */

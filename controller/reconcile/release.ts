@@ -22,16 +22,15 @@ import { type AppliedChange, explain } from "./explain.ts";
 import { adopt, endRelease } from "./finalizer.ts";
 import {
   activateRevision,
-  checkPin,
   nextRevision,
   recallHistory,
   resumeRevision,
-  sourceOf,
   storeAfter,
   storeRevisions,
 } from "./history.ts";
 import { calmDown, holdBack } from "./holdBack.ts";
 import { changedParts, currentInputs, finishedInputs, ownerPart } from "./inputs.ts";
+import { checkPin, sourceOf } from "./modulePin.ts";
 import { lookupNeeds, outputNeeds } from "./needs.ts";
 import { isSame, type Owner, refOfOwner } from "./owner.ts";
 import type { ReleaseSpec } from "./releaseSpec.ts";

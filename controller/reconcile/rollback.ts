@@ -10,7 +10,8 @@ import type { KubeObject } from "../kube/object.ts";
 import { readRecord } from "../release/record.ts";
 import { isAuthentic, isRevisionName, isRevisionOf, readStages, revisionAnnotation } from "../release/revision.ts";
 import { reconcileErrors } from "./errors.ts";
-import { type HistoryContext, namesOf, pendingSecret, type Subject, secretRef } from "./history.ts";
+import { type HistoryContext, namesOf, pendingSecret, type Subject } from "./history.ts";
+import { secretRef } from "./revisionSecrets.ts";
 
 /** The revision that the owner asks for. */
 export function pinnedRevision(owner: KubeObject): string | undefined {

@@ -2,8 +2,8 @@
 
 import { type KubeObject, refOf } from "../../kube/object.ts";
 import { describe } from "../../reconcile/explain.ts";
-import { secretRef } from "../../reconcile/history.ts";
 import { releaseObjects, render } from "../../reconcile/render.ts";
+import { secretRef } from "../../reconcile/revisionSecrets.ts";
 import { pinnedRevision } from "../../reconcile/rollback.ts";
 import { readStages } from "../../release/revision.ts";
 import type { Answer } from "../answer.ts";
