@@ -27,7 +27,7 @@ import { reconcileErrors } from "./errors.ts";
 import { airwayKey, instanceKey } from "./keys.ts";
 import { lookupNeeds } from "./needs.ts";
 import { type OwnerChange, OwnerStore } from "./ownerStore.ts";
-import type { NextLook } from "./release.ts";
+import type { NextLook } from "./run.ts";
 import { type Ready, writeStatus } from "./status.ts";
 import { watchedObject } from "./watchedObject.ts";
 

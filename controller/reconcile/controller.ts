@@ -39,10 +39,11 @@ import type { Owner } from "./owner.ts";
 import { type OwnerChange, OwnerStore } from "./ownerStore.ts";
 import { paceLimits } from "./pace.ts";
 import { ReadinessRules } from "./readinessRules.ts";
-import { type NextLook, reconcileRelease } from "./release.ts";
+import { reconcileRelease } from "./release.ts";
 import { reactsToChildren } from "./releaseSpec.ts";
 import { beginRelease, followRelease, forgetRelease } from "./restore.ts";
 import type { AirwayView } from "./reviews.ts";
+import type { NextLook } from "./run.ts";
 import { traceRun } from "./trace.ts";
 import type { Webhooks } from "./webhooks.ts";
 

@@ -4,7 +4,7 @@ import type { KubeObject } from "../kube/object.ts";
 import { holdOf, minRollInterval, spinning } from "./hold.ts";
 import { changedParts, ownerPart } from "./inputs.ts";
 import { closesAfter, paceAfterRender, paceAt } from "./pace.ts";
-import type { NextLook, Run } from "./release.ts";
+import type { NextLook, Run } from "./run.ts";
 
 /** Milliseconds for which the render has to wait; 0: it begins now, and is counted. `state.paced` says why. */
 export function holdBack({ context, owner, state, spec }: Run, object: KubeObject, inputs: string): number {
