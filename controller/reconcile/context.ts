@@ -115,3 +115,8 @@ export interface Context extends Access {
 export function forgetDependencies(access: Pick<Access, "index" | "tracker">, key: string): void {
   for (const orphan of access.index.forget(key)) access.tracker.untrack(orphan);
 }
+
+/** All that own releases. */
+export function ownerStores({ airways, flights }: Pick<Context, "airways" | "flights">): OwnerStore[] {
+  return [...[...airways.values()].map(({ instances }) => instances), ...flights.values()];
+}
