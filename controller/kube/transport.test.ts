@@ -267,6 +267,16 @@ test("a connection that answers pings and nothing else gets nothing new, and kee
   expect(await seen.next()).toEqual({ value: "still here", done: false });
 });
 
+test("a request may be aborted because another one of its connection has just broken", async () => {
+  const abort = new AbortController();
+  const first = transport.request({ ...get, method: "POST" });
+  const second = transport.request({ ...get, method: "POST", signal: abort.signal });
+  const outcomes = Promise.allSettled([first.finally(() => abort.abort(new Error("enough"))), second]);
+  await server.next();
+  (await server.next()).cut();
+  expect(await outcomes).toMatchObject([{ status: "rejected" }, { status: "rejected" }]);
+});
+
 test("a connection that was given up is closed when nothing runs on it any more, and with all others", async () => {
   const watch = { method: "GET", path: "/api/v1/pods" };
   const opening = transport.stream(watch);

@@ -9,6 +9,8 @@
  *   long watches keep. After a request without an answer in time, new ones get new connections; what runs on the old
  *   ones goes on there.
  */
+import { subscribe } from "node:diagnostics_channel";
+import type { ClientHttp2Stream } from "node:http2";
 import { buildConnector, Pool } from "undici";
 import { type Clock, systemClock } from "./clock.ts";
 import type { ClusterConfig } from "./config.ts";
@@ -63,6 +65,15 @@ export interface TransportOptions {
   clock?: Clock;
   random?: () => number;
 }
+
+/*
+ * undici takes its listeners off a stream that is over, and not every such stream keeps one for errors. When the
+ * connection then breaks before Node.js has let go of the stream, the error that nobody hears ends the process (undici
+ * 8.12, found by test/chaos). A listener more on each stream takes nothing from anybody.
+ */
+subscribe("http2.client.stream.created", message => {
+  (message as { stream: ClientHttp2Stream }).stream.on("error", () => undefined);
+});
 
 const retry = { attempts: 4, baseDelayMs: 100, maxRetryAfterMs: 5_000 };
 /** Shorter would mean a new TLS handshake in front of the next change. Dead connections are found by ping. */
