@@ -136,6 +136,21 @@ describe("a request", () => {
     await expect(transport.request({ ...get, signal: abort.signal })).rejects.toThrow("enough");
   });
 
+  test("with a body is not cut off when nobody waits for it any more, and leaves its connection as it was", async () => {
+    const abort = new AbortController();
+    const write = { method: "PATCH", path: "/api/v1/pods", body: "{}" };
+    const given = [
+      transport.request({ ...write, signal: abort.signal }),
+      transport.request({ ...write, timeoutMs: 20 }),
+    ];
+    const requests = [await server.next(), await server.next()];
+    abort.abort(new Error("enough"));
+    await expect(given[0]).rejects.toThrow("enough");
+    await expect(given[1]).rejects.toThrow("0.02 s");
+    for (const request of requests) request.text(200, "");
+    for (const request of requests) expect(await request.closed).toBe(0);
+  });
+
   test("has a time-out", async () => {
     const answer = transport.request({ ...get, method: "POST", timeoutMs: 20 });
     await server.next();

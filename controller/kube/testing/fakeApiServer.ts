@@ -55,10 +55,12 @@ export class FakeRequest {
     return this.#stream.session;
   }
 
-  get closed(): Promise<void> {
+  /** With the code of RST_STREAM, 0 after a good end. */
+  get closed(): Promise<number> {
     return new Promise(resolve => {
-      if (this.#stream.closed) resolve();
-      else this.#stream.once("close", () => resolve());
+      const over = () => resolve(this.#stream.rstCode);
+      if (this.#stream.closed) over();
+      else this.#stream.once("close", over);
     });
   }
 }
