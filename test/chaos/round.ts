@@ -25,6 +25,8 @@ export interface RoundWorld extends Victims {
 /** The slowest way back: a frozen connection that is found by ping, and a pause of an API server in trouble. */
 const quietWithinMs = 120_000;
 const writtenWithinMs = 180_000;
+/** A look takes everything from the API server, which has other work to do. */
+const lookEveryMs = 1_000;
 
 /** @throws Error with what is wrong; what is asked of the trials must then not be relied on any more. */
 export async function runRound(world: RoundWorld, plan: RoundPlan): Promise<RoundResult> {
@@ -84,7 +86,8 @@ async function quiet({ controller, trial }: RoundWorld, trials: readonly Trial[]
     if (problems.length > 0) throw new Error(problems.slice(0, 20).join("\n"));
     return picture;
   };
-  await eventually("every child is what the last state renders", look, { timeoutMs: quietWithinMs });
+  const patience = { timeoutMs: quietWithinMs, everyMs: lookEveryMs };
+  await eventually("every child is what the last state renders", look, patience);
   await controller.idle();
   await look();
 }

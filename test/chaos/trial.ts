@@ -27,6 +27,8 @@ export interface Secret {
   allowed: readonly (number | undefined)[];
 }
 
+/** Until what failed is tried again: hundreds of trials may wait at once. */
+const againMs = 500;
 /** As somebody else than the controller. */
 const foreign = { fieldManager: "chaos", force: true };
 
@@ -184,7 +186,7 @@ export class Trial {
       } catch (error) {
         this.#world.signal.throwIfAborted();
         this.#waitsFor = error instanceof Error ? error.message : String(error);
-        await delay(100);
+        await delay(againMs);
       }
     }
   }

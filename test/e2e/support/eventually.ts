@@ -3,11 +3,13 @@
 export interface Patience {
   /** Milliseconds until the wait fails. Default 30,000: far more than anything here takes, so that only faults fail. */
   readonly timeoutMs?: number;
+  /** Between two looks. Default 30. */
+  readonly everyMs?: number;
 }
 
 /** Repeats `check` until it returns without throwing; then its value. The last failure is what the test reports. */
 export async function eventually<T>(what: string, check: () => Promise<T> | T, patience: Patience = {}): Promise<T> {
-  const { timeoutMs = 30_000 } = patience;
+  const { timeoutMs = 30_000, everyMs = 30 } = patience;
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     try {
@@ -17,7 +19,7 @@ export async function eventually<T>(what: string, check: () => Promise<T> | T, p
         const last = error instanceof Error ? error.message : String(error);
         throw new Error(`did not come true in ${timeoutMs / 1000} s: ${what}\n${last}`, { cause: error });
       }
-      await pause(30);
+      await pause(everyMs);
     }
   }
 }
