@@ -73,7 +73,7 @@ function programOf(name: string, status: { code: number }): Command {
     .showSuggestionAfterError()
     .helpCommand("help [command]", "tell about a command")
     .addHelpText("after", helpAfter(name));
-  // Its settings have a table of their own (config.ts); see main.ts.
+  // Its settings have a table of their own (settings.ts); see main.ts.
   program.command("run").description(`run the controller; settings: ${name} run --help`);
 
   /** Adds the options that all commands share, and prints what the command answers. */

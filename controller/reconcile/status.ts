@@ -106,7 +106,6 @@ function holds(
 }
 
 /**
-/**
  * The digest of the inputs is left out of the comparison of records: a run whose inputs differ and whose result does
  * not is no reason for a write. After a restart such an instance is rendered once more, which is harmless. That a
  * revision was written can wait for the write that tells of readiness.
