@@ -19,6 +19,9 @@ const forbidden: readonly [file: string, imports: string][] = [
   ["controller/observe/a.ts", "../release/facts.ts"],
   ["controller/reconcile/a.ts", "@pulumi/pulumi"],
   ["controller/reconcile/b.ts", "../../local/cluster.ts"],
+  ["controller/reconcile/d.ts", "../cli/program.ts"],
+  ["controller/admission/c.ts", "../cli/program.ts"],
+  ["controller/a.ts", "../infra/rights.ts"],
   ["controller/cli/a.ts", "../main.ts"],
   ["flights/backend/a.ts", "../../controller/kube/client.ts"],
   ["local/a.ts", "../controller/main.ts"],
@@ -30,6 +33,7 @@ const allowed: readonly [file: string, imports: string][] = [
   ["controller/admission/b.ts", "../release/fields.ts"],
   ["controller/reconcile/c.ts", "../release/facts.ts"],
   ["controller/cli/b.ts", "../reconcile/render.ts"],
+  ["controller/b.ts", "./cli/program.ts"],
   ["infra/b.ts", "../local/services.ts"],
 ];
 
