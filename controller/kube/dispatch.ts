@@ -91,8 +91,10 @@ function startAttempt(request: HttpRequest, reject: (error: unknown) => void) {
   signal?.addEventListener("abort", onAbort, { once: true });
   if (signal?.aborted) onAbort();
   return {
+    /** Once more when the server did nothing with the first stream (GOAWAY, REFUSED_STREAM) and undici opens another. */
     started: (started: Dispatcher.DispatchController): void => {
       controller = started;
+      bodySent = false;
       try {
         if (over === undefined) request.beforeSent?.();
         else started.abort(over);

@@ -373,6 +373,21 @@ describe("behind the fence", () => {
     expect([refused, server.unanswered]).toEqual([1, 0]);
   });
 
+  test("a write that undici sends again, because the server refused its stream, is looked at once more", async () => {
+    const answer = fenced.request({ ...write, method: "POST", body: "{}" });
+    const first = await server.next();
+    leads = false;
+    first.refuse();
+    await expect(answer).rejects.toMatchObject(notLeader);
+    // Comes after it on the same connection.
+    server.answer = request => {
+      if (request.method === "GET") request.text(200, "");
+      return request.method === "GET";
+    };
+    await fenced.request(get);
+    expect([refused, server.unanswered]).toEqual([1, 0]);
+  });
+
   test("a write that waited for a connection is looked at once more", async () => {
     let looks = 0;
     const once = { isLeader: () => ++looks === 1, timeLeftMs: () => 7_000 };

@@ -2,7 +2,13 @@
  * An API server whose every answer a test gives: HTTP/2 without TLS on a loopback port.
  * `next()` hands out the requests one by one, so a test reads like the conversation it is about.
  */
-import { createServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import {
+  constants,
+  createServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { ClusterConfig } from "../config.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -43,6 +49,11 @@ export class FakeRequest {
   open(): FakeWatch {
     this.#stream.respond({ ":status": 200, "content-type": "application/json" });
     return new FakeWatch(this.#stream);
+  }
+
+  /** RST_STREAM that says that nothing was done: the client may send it again. */
+  refuse(): void {
+    this.#stream.close(constants.NGHTTP2_REFUSED_STREAM);
   }
 
   /** Cuts the whole connection. */
