@@ -1,5 +1,5 @@
 import { connect, createServer, type Socket } from "node:net";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { FakeApiServer } from "./testing/fakeApiServer.ts";
 import { ManualClock } from "./testing/manualClock.ts";
 import { createTransport, type RequestInfo, type Transport, type TransportOptions } from "./transport.ts";
@@ -164,6 +164,18 @@ describe("a request", () => {
     await transport.close();
     await expect(transport.request(get)).rejects.toMatchObject({ code: "KUBE_STOPPED" });
   });
+});
+
+test("a request whose time is over at the very moment of the close opens nothing anew", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const unanswered = transport.request({ ...get, method: "POST" });
+  await server.next();
+  const closed = transport.close();
+  vi.advanceTimersByTime(30_000);
+  await expect(unanswered).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE" });
+  await closed;
+  await expect(transport.request(get)).rejects.toMatchObject({ code: "KUBE_STOPPED" });
 });
 
 describe("a stream", () => {

@@ -131,7 +131,7 @@ function createConnections(config: ClusterConfig, options: TransportOptions): Co
       try {
         return await send(pool);
       } catch (error) {
-        if (isUnanswered(error) && pool === current) {
+        if (isUnanswered(error) && pool === current && !pool.destroyed) {
           current = createPool(config, options);
           pools.add(current);
           void pool.close().then(() => pools.delete(pool));
