@@ -12,6 +12,7 @@ import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
 import { CodedError } from "../../lib/errors.ts";
 import { close, type ListenOptions, listen, type Reply, send } from "../../lib/httpServer.ts";
+import { timeoutError } from "../kube/dispatch.ts";
 import { openPath } from "./callerPath.ts";
 import { admissionErrors } from "./errors.ts";
 
@@ -174,7 +175,8 @@ function limitOf(request: IncomingMessage): number {
 
 /** The signal comes a little before the end, for work that would rather give an answer of its own. */
 async function within<Result>(limitMs: number, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-  const over = admissionErrors.ADMISSION_TIME_LIMIT({ seconds: limitMs / 1000 });
+  const seconds = limitMs / 1000;
+  const over = admissionErrors.ADMISSION_TIME_LIMIT({ seconds }, timeoutError(`${seconds} s`));
   const soon = new AbortController();
   const end = Promise.withResolvers<never>();
   const timers = [setTimeout(() => soon.abort(over), limitMs * 0.9), setTimeout(() => end.reject(over), limitMs)];

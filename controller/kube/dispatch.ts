@@ -54,11 +54,20 @@ export function openStream(dispatcher: Dispatcher, request: HttpRequest): Promis
   });
 }
 
-/** There was time enough; the connection may still answer pings. */
-class NoAnswer extends Error {}
-
+/**
+ * Whether there was time enough, although the connection may still answer pings. Who aborts a request for that reason
+ * says so by the name that the platform has for it (`AbortSignal.timeout`), with his error or with its cause.
+ */
 export function isUnanswered(error: unknown): boolean {
-  return error instanceof Error && error.cause instanceof NoAnswer;
+  return isTimeout(error) || (error instanceof Error && isTimeout(error.cause));
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.name === "TimeoutError";
+}
+
+export function timeoutError(message: string): Error {
+  return new DOMException(message, "TimeoutError");
 }
 
 /**
@@ -81,7 +90,7 @@ function startAttempt(request: HttpRequest, reject: (error: unknown) => void) {
   };
   const onAbort = (): void => stop(signal?.reason instanceof Error ? signal.reason : new Error(String(signal?.reason)));
   const timer = setTimeout(
-    () => stop(connectionError(request, new NoAnswer(`no complete answer within ${timeoutMs / 1000} s`))),
+    () => stop(connectionError(request, timeoutError(`no complete answer within ${timeoutMs / 1000} s`))),
     timeoutMs,
   );
   const settled = (): void => {

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { createClient } from "./client.ts";
 import type { Clock } from "./clock.ts";
 import { KubeError, type KubeErrorCode } from "./errors.ts";
-import { createLeaderElection, type LeaderElection, type LeaseStore } from "./leaderElection.ts";
+import { createLeaderElection, type LeaderElection, type LeaseStore, leaseStore } from "./leaderElection.ts";
 import { type LeaseSpec, leaseObject, specOf } from "./lease.ts";
 import type { KubeObject } from "./object.ts";
+import { FakeApiServer } from "./testing/fakeApiServer.ts";
 import { ManualClock } from "./testing/manualClock.ts";
 
 const durationMs = 15_000;
@@ -173,6 +175,30 @@ function settle(): Promise<void> {
 function leaders(processes: readonly Process[]): string[] {
   return processes.filter(({ election }) => election.isLeader()).map(({ election }) => election.identity);
 }
+
+test("an attempt that was not answered in time is followed by one on another connection", async () => {
+  const server = await FakeApiServer.start();
+  server.answer = request => {
+    const isDiscovery = request.path === "/apis/coordination.k8s.io/v1";
+    if (isDiscovery) request.json(200, { resources: [{ name: "leases", kind: "Lease", namespaced: true }] });
+    return isDiscovery;
+  };
+  const clock = new ManualClock({ skipUpToMs: 2_500 });
+  const client = createClient(server.config, { h2c: true, clock });
+  const store: LeaseStore = { ...leaseStore(client, ref), watch: () => async () => {} };
+  const election = createLeaderElection({ identity: "a_1", succeedsItself: false, durationMs, store, clock });
+  election.start();
+  const first = await server.next();
+  clock.advance(5_000);
+  const second = await server.next();
+  expect([second.method, second.path]).toEqual([first.method, first.path]);
+  expect(second.connection).not.toBe(first.connection);
+  const released = election.release();
+  clock.advance(5_000);
+  await released;
+  await client.transport.close();
+  await server.kill();
+});
 
 describe("an election", () => {
   test("has one winner, who stays", async () => {

@@ -17,6 +17,7 @@ import { pauseAfter } from "./backoff.ts";
 import type { KubeClient } from "./client.ts";
 import { bootClock, type Clock, sleep } from "./clock.ts";
 import { controllerName } from "./controllerName.ts";
+import { timeoutError } from "./dispatch.ts";
 import { isKubeError, kubeErrors } from "./errors.ts";
 import {
   type Candidate,
@@ -316,12 +317,13 @@ class Election implements LeaderElection {
     this.#seen = observe(this.#seen, lease, this.#lookedAt);
   }
 
-  /** An attempt without an answer leaves time for another one. */
+  /** An attempt without an answer leaves time for another one, which goes over other connections. */
   async #bounded<Result>(attempt: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
     const timeout = new AbortController();
     const limitMs = Math.min(longestAttemptMs, (this.#options.durationMs * countsFor) / 2);
     const cancel = this.#clock.schedule(limitMs, () => {
-      timeout.abort(kubeErrors.KUBE_STOPPED({ what: `an attempt of ${limitMs / 1000} s to renew the Lease` }));
+      const what = `an attempt of ${limitMs / 1000} s to renew the Lease`;
+      timeout.abort(kubeErrors.KUBE_STOPPED({ what }, timeoutError(what)));
     });
     try {
       return await attempt(timeout.signal);

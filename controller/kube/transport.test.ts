@@ -294,6 +294,20 @@ test("a connection that answers pings and nothing else gets nothing new, and kee
   expect(await seen.next()).toEqual({ value: "still here", done: false });
 });
 
+test("who gave up waiting has new connections for what is next, and who did not want any more keeps the old ones", async () => {
+  const tooLate = new Error("too late", { cause: new DOMException("within 5 s", "TimeoutError") });
+  const connections: unknown[] = [];
+  for (const reason of [new Error("not wanted"), tooLate, AbortSignal.abort().reason]) {
+    const abort = new AbortController();
+    const answer = transport.request({ ...get, signal: abort.signal });
+    connections.push((await server.next()).connection);
+    abort.abort(reason);
+    await expect(answer).rejects.toBe(reason);
+  }
+  expect(connections[1]).toBe(connections[0]);
+  expect(connections[2]).not.toBe(connections[0]);
+});
+
 test("a request may be aborted because another one of its connection has just broken", async () => {
   const abort = new AbortController();
   const first = transport.request({ ...get, method: "POST" });

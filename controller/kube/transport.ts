@@ -6,8 +6,8 @@
  * - Every connection is pinged. One from which nothing comes for two and a half pings (a half-open socket, a stopped
  *   server) is destroyed, so its requests fail and its watches are opened again.
  * - Pings do not show everything: a gateway may answer them and forward nothing, and a stream may wait for a place that
- *   long watches keep. After a request without an answer in time, new ones get new connections; what runs on the old
- *   ones goes on there.
+ *   long watches keep. After a request without an answer in time, its own or that of who asked, new ones get new
+ *   connections; what runs on the old ones goes on there.
  */
 import { subscribe } from "node:diagnostics_channel";
 import type { ClientHttp2Stream } from "node:http2";

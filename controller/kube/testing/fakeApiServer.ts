@@ -19,6 +19,8 @@ export class FakeRequest {
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  /** What it came on: to be compared. */
+  readonly connection: unknown;
   readonly #stream: ServerHttp2Stream;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, body: string) {
@@ -28,6 +30,7 @@ export class FakeRequest {
     this.query = url.searchParams;
     this.headers = headers;
     this.body = body;
+    this.connection = stream.session;
     this.#stream = stream;
   }
 
@@ -59,11 +62,6 @@ export class FakeRequest {
   /** Cuts the whole connection. */
   cut(): void {
     this.#stream.session?.destroy();
-  }
-
-  /** What it came on: to be compared. */
-  get connection(): unknown {
-    return this.#stream.session;
   }
 
   /** With the code of RST_STREAM, 0 after a good end. */
