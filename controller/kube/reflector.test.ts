@@ -457,6 +457,24 @@ describe("a kind that is not served any more", () => {
     await proveWatch(await answerWatch(30), 31);
   });
 
+  test("is told as an empty scope once more to a handler that stumbled", async () => {
+    const watch = await watching();
+    watch.cut();
+    (await server.next()).text(404, "404 page not found");
+    failNext = true;
+    for (let look = 2; look < 4; look++) (await server.next()).json(200, { resources: [] });
+    await toldList("");
+    expect(failures.slice(1)).toEqual([
+      "KUBE_UNKNOWN_KIND",
+      "KUBE_UNKNOWN_KIND",
+      "the handler stumbles",
+      "KUBE_UNKNOWN_KIND",
+    ]);
+    (await server.next()).json(200, discovered);
+    await answerList(30, object("b", 29));
+    await toldList(30, "b@29");
+  });
+
   test("is noticed at a hint, although its watch stays open, and followed at once when a hint says that it is back", async () => {
     clock = new ManualClock();
     const watch = await watching({ clock });

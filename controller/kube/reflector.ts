@@ -364,7 +364,7 @@ class ListWatch implements Reflector {
     // The answer of a server in good health, so the list need not wait; but one 410 after the other grows the pause.
     this.#failures = gone && !this.#gone ? 1 : this.#failures + 1;
     this.#gone = gone;
-    const failure = error instanceof Error ? error : new Error(String(error));
+    const failure = errorOf(error);
     this.#lastError = failure.message;
     this.#refused = isKubeError(error, "KUBE_FORBIDDEN", "KUBE_UNKNOWN_KIND");
     if (gone) this.#position = undefined;
@@ -379,11 +379,19 @@ class ListWatch implements Reflector {
   #missed(): number {
     this.#position = undefined;
     this.#misses++;
-    if (this.#misses === 2) {
-      this.#options.handler.listed(new Set(), "");
-      this.#settle.resolve();
-    }
+    if (this.#misses === 2) this.#tellEmpty();
     return pauseAfter(this.#misses, missingKind, this.#random());
+  }
+
+  #tellEmpty(): void {
+    try {
+      this.#hand(handler => handler.listed(new Set(), ""));
+      this.#settle.resolve();
+    } catch (error) {
+      // The next look counts as the second one again.
+      this.#misses = 1;
+      this.#options.handler.failed?.(errorOf(error));
+    }
   }
 
   #guardAgainstSilence(): { signal: AbortSignal; end: () => void } {
@@ -433,6 +441,10 @@ async function readAll(lines: AsyncIterable<string>): Promise<string> {
   const all: string[] = [];
   for await (const line of lines) all.push(line);
   return all.join("\n");
+}
+
+function errorOf(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 const endsByCode: Readonly<Record<string, WatchEnd>> = {
