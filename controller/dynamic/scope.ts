@@ -130,6 +130,8 @@ export class Scope<E extends Named> {
     const { sink, openReflector } = this.#options;
     for (const entry of entries) {
       const { name } = entry.ref;
+      // One that was to be opened in a moment when the wide watch was given up.
+      if (this.#exact.has(name)) continue;
       const reflector = openReflector({
         ...this.#watched(),
         name,

@@ -271,6 +271,19 @@ describe("Tracker", () => {
     expect(watches.filter(watch => !watch.stopped).map(watch => watch.name)).toEqual(["a", "b"]);
   });
 
+  it("opens one watch of a name that was new when the wide watch was forbidden, and closes it", async () => {
+    const { tracker, watches, watchOf } = setUp({ wideFrom: 2 });
+    for (const name of ["a", "b"]) void tracker.track(type, ref(name), { retain: false });
+    await vi.waitFor(() => watchOf(undefined));
+    void tracker.track(type, ref("c"), { retain: false });
+    watchOf(undefined).handler.failed?.(forbidden);
+    await new Promise(setImmediate);
+    const open = () => watches.filter(watch => !watch.stopped).map(watch => watch.name);
+    expect(open()).toEqual(["a", "b", "c"]);
+    tracker.untrack(trackedKey(ref("c")));
+    expect(open()).toEqual(["a", "b"]);
+  });
+
   it("says that an object cannot be read, and tells a change when it can", async () => {
     const { tracker, changes, opened, watchOf } = setUp();
     const answer = tracker.track(type, ref("a"), { retain: true });
