@@ -46,6 +46,8 @@ export async function runChaos(options: ChaosOptions): Promise<Totals> {
   const world = new World(options.kubeconfig, "chaos");
   const proxy = await openProxy(options.kubeconfig);
   const controller = await Controller.start(proxy.kubeconfig);
+  const over = new AbortController();
+  cluster.supervise?.(over.signal);
   const totals = emptyTotals();
   const sizes: Sizes = { ...options, cluster: cluster.restart !== undefined };
   const trial = {
@@ -68,6 +70,7 @@ export async function runChaos(options: ChaosOptions): Promise<Totals> {
     }
     return totals;
   } finally {
+    over.abort();
     proxy.network.heal();
     proxy.api.heal();
     await cluster.heal?.();
