@@ -1,4 +1,3 @@
-import { connect, createServer, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { FakeApiServer } from "./testing/fakeApiServer.ts";
 import { ManualClock } from "./testing/manualClock.ts";
@@ -11,6 +10,7 @@ let told: RequestInfo[];
 
 const options = (): TransportOptions => ({ h2c: true, clock, random: () => 0.5, onRequest: info => told.push(info) });
 const get = { method: "GET", path: "/version" };
+const watch = { method: "GET", path: "/api/v1/pods" };
 
 beforeEach(async () => {
   server = await FakeApiServer.start({ maxConcurrentStreams: 4 });
@@ -179,8 +179,6 @@ test("a request whose time is over at the very moment of the close opens nothing
 });
 
 describe("a stream", () => {
-  const watch = { method: "GET", path: "/api/v1/pods", query: { watch: true } };
-
   test("gives whole lines however they are cut", async () => {
     const opening = transport.stream(watch);
     const open = (await server.next()).open();
@@ -259,25 +257,7 @@ describe("a stream", () => {
   });
 });
 
-test("a connection that has become silent is cut, and the next one works", async () => {
-  const proxy = await freezableProxy(server.port);
-  const config = { ...server.config, server: `http://127.0.0.1:${proxy.port}` };
-  const pinging = createTransport(config, { ...options(), pingIntervalMs: 40 });
-  const opening = pinging.stream({ method: "GET", path: "/api/v1/pods" });
-  (await server.next()).open();
-  const seen = (await opening).lines[Symbol.asyncIterator]();
-  const line = seen.next();
-  proxy.freeze();
-  await expect(line).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE", message: expect.stringContaining("pings") });
-  const answer = pinging.request(get);
-  (await server.next()).text(200, "alive");
-  expect((await answer).body).toBe("alive");
-  await pinging.close();
-  proxy.close();
-});
-
 test("a connection that answers pings and nothing else gets nothing new, and keeps what runs on it", async () => {
-  const watch = { method: "GET", path: "/api/v1/pods" };
   const opening = transport.stream(watch);
   const open = (await server.next()).open();
   const seen = (await opening).lines[Symbol.asyncIterator]();
@@ -319,7 +299,6 @@ test("a request may be aborted because another one of its connection has just br
 });
 
 test("a connection that was given up is closed when nothing runs on it any more, and with all others", async () => {
-  const watch = { method: "GET", path: "/api/v1/pods" };
   const opening = transport.stream(watch);
   const open = (await server.next()).open();
   const seen = (await opening).lines[Symbol.asyncIterator]();
@@ -331,31 +310,6 @@ test("a connection that was given up is closed when nothing runs on it any more,
   expect(await seen.next()).toEqual({ value: undefined, done: true });
   await vi.waitFor(() => expect(transport.stats()).toMatchObject({ streams: 0, streamConnections: 0 }));
 });
-
-/** Forwards TCP. `freeze` leaves the present connections open and forwards nothing more on them: half-open sockets. */
-async function freezableProxy(target: number): Promise<{ port: number; freeze: () => void; close: () => void }> {
-  const sockets = new Set<Socket>();
-  const proxy = createServer(near => {
-    const far = connect(target, "127.0.0.1");
-    for (const socket of [near, far]) {
-      sockets.add(socket);
-      socket.on("error", () => undefined);
-    }
-    near.pipe(far).pipe(near);
-  });
-  await new Promise<void>(resolve => proxy.listen(0, "127.0.0.1", resolve));
-  const address = proxy.address();
-  return {
-    port: typeof address === "object" && address !== null ? address.port : 0,
-    freeze: () => {
-      for (const socket of sockets) socket.unpipe().pause();
-    },
-    close: () => {
-      for (const socket of sockets) socket.destroy();
-      proxy.close();
-    },
-  };
-}
 
 describe("behind the fence", () => {
   let leads: boolean;

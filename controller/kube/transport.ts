@@ -3,8 +3,8 @@
  *
  * - Requests and streams have connections of their own: a watch is a stream that stays, and a server allows about 100
  *   of them per connection; further connections are opened as needed, and a request never waits behind watches.
- * - Every connection is pinged. One from which nothing comes for two and a half pings (a half-open socket, a stopped
- *   server) is destroyed, so its requests fail and its watches are opened again.
+ * - Every connection is pinged. One from which nothing comes (a half-open socket, a stopped server) is cut, so its
+ *   requests fail and its watches are opened again.
  * - Pings do not show everything: a gateway may answer them and forward nothing, and a stream may wait for a place that
  *   long watches keep. After a request without an answer in time, its own or that of who asked, new ones get new
  *   connections; what runs on the old ones goes on there.
@@ -29,6 +29,7 @@ import {
   withToken,
 } from "./interceptors.ts";
 import type { Leadership } from "./leaderElection.ts";
+import { cutWhenSilent } from "./silence.ts";
 
 export type { HttpRequest, HttpResponse, RequestInfo } from "./interceptors.ts";
 
@@ -169,29 +170,8 @@ function createPool(config: ClusterConfig, options: TransportOptions): Pool {
     h2Options: { pingInterval },
     connect: (connectOptions, callback) =>
       connect(connectOptions, (...result) => {
-        if (result[0] === null) destroyWhenSilent(result[1], pingInterval);
+        if (result[0] === null) cutWhenSilent(result[1], pingInterval);
         callback(...result);
       }),
   });
-}
-
-interface Socket {
-  readonly bytesRead: number;
-  destroy(error: Error): unknown;
-  once(event: "close", listener: () => void): unknown;
-}
-
-/**
- * Counts looks at the socket instead of time: after this process itself was stopped for a while, all overdue looks
- * count as one, and a healthy connection survives.
- */
-function destroyWhenSilent(socket: Socket, pingIntervalMs: number): void {
-  let lastBytes = socket.bytesRead;
-  let silentLooks = 0;
-  const timer = setInterval(() => {
-    silentLooks = socket.bytesRead === lastBytes ? silentLooks + 1 : 0;
-    lastBytes = socket.bytesRead;
-    if (silentLooks >= 5) socket.destroy(new Error("the API server does not answer pings"));
-  }, pingIntervalMs / 2).unref();
-  socket.once("close", () => clearInterval(timer));
 }

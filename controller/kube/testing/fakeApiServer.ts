@@ -2,6 +2,7 @@
  * An API server whose every answer a test gives: HTTP/2 without TLS on a loopback port.
  * `next()` hands out the requests one by one, so a test reads like the conversation it is about.
  */
+import { once } from "node:events";
 import {
   constants,
   createServer,
@@ -57,6 +58,14 @@ export class FakeRequest {
   /** RST_STREAM that says that nothing was done: the client may send it again. */
   refuse(): void {
     this.#stream.close(constants.NGHTTP2_REFUSED_STREAM);
+  }
+
+  /** Wants nothing new on this connection; what runs on it goes on. Resolves when the client knows. */
+  async goAway(): Promise<void> {
+    const { session } = this.#stream;
+    if (session === undefined) return;
+    session.goaway();
+    await once(session, "goaway");
   }
 
   /** Cuts the whole connection. */
