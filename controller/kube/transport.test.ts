@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { FakeApiServer } from "./testing/fakeApiServer.ts";
+import { FakeApiServer, type FakeWatch } from "./testing/fakeApiServer.ts";
 import { ManualClock } from "./testing/manualClock.ts";
 import { createTransport, type RequestInfo, type Transport, type TransportOptions } from "./transport.ts";
 
@@ -272,6 +272,33 @@ test("a connection that answers pings and nothing else gets nothing new, and kee
   expect(transport.stats()).toMatchObject({ streams: 2, streamConnections: 2 });
   open.raw("still here\n");
   expect(await seen.next()).toEqual({ value: "still here", done: false });
+});
+
+describe("a connection on which the server wants nothing new", () => {
+  let line: Promise<IteratorResult<string>>;
+  let open: FakeWatch;
+
+  beforeEach(async () => {
+    const opening = transport.stream(watch);
+    const request = await server.next();
+    open = request.open();
+    line = (await opening).lines[Symbol.asyncIterator]().next();
+    await request.goAway();
+  });
+
+  test("keeps what runs on it, while others go elsewhere at once", async () => {
+    const again = transport.stream(watch);
+    (await server.next()).open();
+    await again;
+    expect(transport.stats().streams).toBe(2);
+    open.raw("still here\n");
+    expect(await line).toEqual({ value: "still here", done: false });
+  });
+
+  test("is closed with all others", async () => {
+    await transport.close();
+    await expect(line).rejects.toMatchObject({ code: "KUBE_STOPPED" });
+  });
 });
 
 test("who gave up waiting has new connections for what is next, and who did not want any more keeps the old ones", async () => {

@@ -7,11 +7,12 @@
  *   requests fail and its watches are opened again.
  * - Pings do not show everything: a gateway may answer them and forward nothing, and a stream may wait for a place that
  *   long watches keep. After a request without an answer in time, its own or that of who asked, new ones get new
- *   connections; what runs on the old ones goes on there.
+ *   connections; what runs on the old ones goes on there. The same when the server wants nothing new (GOAWAY).
  */
 import { subscribe } from "node:diagnostics_channel";
 import type { ClientHttp2Stream } from "node:http2";
-import { buildConnector, Pool } from "undici";
+import type { Socket } from "node:net";
+import { buildConnector, Client, errors, Pool } from "undici";
 import { type Clock, systemClock } from "./clock.ts";
 import type { ClusterConfig } from "./config.ts";
 import { exchange, type HttpStream, isUnanswered, openStream } from "./dispatch.ts";
@@ -124,19 +125,35 @@ interface Connections {
 }
 
 function createConnections(config: ClusterConfig, options: TransportOptions): Connections {
-  let current = createPool(config, options);
-  const pools = new Set([current]);
+  const pools = new Set<Pool>();
+  const sockets = new Set<Socket>();
+  const open = (): Pool => {
+    const pool = createPool(config, options, socket => {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+    });
+    // The server wants nothing new on a connection where something still runs (GOAWAY). As long as it does, undici
+    // opens no other one for what comes next, which would wait for a watch to end.
+    pool.on("disconnect", (_, targets) => {
+      const client = targets.at(-1);
+      if (client instanceof Client && client.stats.running > 0) replace(pool);
+    });
+    pools.add(pool);
+    return pool;
+  };
+  const replace = (pool: Pool): void => {
+    if (pool !== current || pool.destroyed) return;
+    current = open();
+    void pool.close().then(() => pools.delete(pool));
+  };
+  let current = open();
   return {
     async use(send) {
       const pool = current;
       try {
         return await send(pool);
       } catch (error) {
-        if (isUnanswered(error) && pool === current && !pool.destroyed) {
-          current = createPool(config, options);
-          pools.add(current);
-          void pool.close().then(() => pools.delete(pool));
-        }
+        if (isUnanswered(error)) replace(pool);
         throw error;
       }
     },
@@ -147,11 +164,13 @@ function createConnections(config: ClusterConfig, options: TransportOptions): Co
     },
     destroy: async () => {
       await Promise.all([...pools].map(pool => pool.destroy()));
+      // undici does not know connections any more on which the server wants nothing new.
+      for (const socket of sockets) socket.destroy(new errors.ClientDestroyedError());
     },
   };
 }
 
-function createPool(config: ClusterConfig, options: TransportOptions): Pool {
+function createPool(config: ClusterConfig, options: TransportOptions, connected: (socket: Socket) => void): Pool {
   const pingInterval = options.pingIntervalMs ?? 5_000;
   // Spread, because undici's types name this option in one place only.
   const protocol = { allowH2: true, ...(options.h2c === true ? { useH2c: true } : {}) };
@@ -170,7 +189,10 @@ function createPool(config: ClusterConfig, options: TransportOptions): Pool {
     h2Options: { pingInterval },
     connect: (connectOptions, callback) =>
       connect(connectOptions, (...result) => {
-        if (result[0] === null) cutWhenSilent(result[1], pingInterval);
+        if (result[0] === null) {
+          connected(result[1]);
+          cutWhenSilent(result[1], pingInterval);
+        }
         callback(...result);
       }),
   });
