@@ -39,6 +39,8 @@ export function openStream(dispatcher: Dispatcher, request: HttpRequest): Promis
       {
         onRequestStart: attempt.started,
         onResponseStart: (controller, status, headers) => {
+          // 1xx: the answer itself is still to come.
+          if (status < 200) return;
           attempt.opened();
           lines = new LineStream(controller);
           resolve({ status, headers: flatten(headers), lines });

@@ -200,6 +200,16 @@ describe("a stream", () => {
     expect(await seen.next()).toEqual({ value: undefined, done: true });
   });
 
+  test("begins with its own head, whatever a gateway says before", async () => {
+    const opening = transport.stream(watch);
+    const request = await server.next();
+    request.hint();
+    request.open().raw("one\n");
+    const { status, lines } = await opening;
+    expect(status).toBe(200);
+    expect(await lines[Symbol.asyncIterator]().next()).toEqual({ value: "one", done: false });
+  });
+
   test("hands over what came before a cut, then fails", async () => {
     const opening = transport.stream(watch);
     const open = (await server.next()).open();

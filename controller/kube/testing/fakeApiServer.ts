@@ -49,6 +49,11 @@ export class FakeRequest {
     this.json(code, { kind: "Status", apiVersion: "v1", status: "Failure", message, reason, code }, headers);
   }
 
+  /** A head before the head (1xx), as gateways may send. */
+  hint(): void {
+    this.#stream.additionalHeaders({ ":status": 103 });
+  }
+
   /** Answers 200 and leaves the stream open. */
   open(): FakeWatch {
     this.#stream.respond({ ":status": 200, "content-type": "application/json" });
