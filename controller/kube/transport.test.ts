@@ -1,5 +1,7 @@
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { FakeApiServer, type FakeWatch } from "./testing/fakeApiServer.ts";
+import { Mailbox } from "./testing/mailbox.ts";
 import { ManualClock } from "./testing/manualClock.ts";
 import { createTransport, type RequestInfo, type Transport, type TransportOptions } from "./transport.ts";
 
@@ -309,6 +311,29 @@ describe("a connection on which the server wants nothing new", () => {
     await transport.close();
     await expect(line).rejects.toMatchObject({ code: "KUBE_STOPPED" });
   });
+});
+
+test("what waits for a connection that does not come about goes to another one when somebody gave up waiting", async () => {
+  const sockets: Socket[] = [];
+  const arrived = new Mailbox<Socket>();
+  const mute = createServer(socket => {
+    sockets.push(socket.on("error", () => undefined));
+    arrived.put(socket);
+  });
+  await new Promise<void>(resolve => mute.listen(0, "127.0.0.1", resolve));
+  const { port } = mute.address() as AddressInfo;
+  // It never answers the greeting of TLS.
+  const secure = createTransport({ ...server.config, server: `https://127.0.0.1:${port}` }, options());
+  const outcomes = [{ timeoutMs: 50 }, {}].map(limit => secure.request({ ...get, ...limit, method: "POST" }));
+  await arrived.take();
+  await expect(outcomes[0]).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE" });
+  await arrived.take();
+  // The one that waits, too, was tried once and is tried again.
+  expect(told).toHaveLength(2);
+  await secure.close();
+  await expect(outcomes[1]).rejects.toMatchObject({ code: "KUBE_STOPPED" });
+  for (const socket of sockets) socket.destroy();
+  mute.close();
 });
 
 test("who gave up waiting has new connections for what is next, and who did not want any more keeps the old ones", async () => {

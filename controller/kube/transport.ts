@@ -144,7 +144,12 @@ function createConnections(config: ClusterConfig, options: TransportOptions): Co
   const replace = (pool: Pool): void => {
     if (pool !== current || pool.destroyed) return;
     current = open();
-    void pool.close().then(() => pools.delete(pool));
+    const { connected, running } = pool.stats;
+    // Where nothing was sent, undici would try to connect for each that waits, one after the other, also when nobody
+    // waits for it any more.
+    const unsent = new errors.ConnectTimeoutError("no connection came about in time");
+    const ended = connected + running > 0 ? pool.close() : pool.destroy(unsent);
+    void ended.then(() => pools.delete(pool));
   };
   let current = open();
   return {
