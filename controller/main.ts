@@ -70,6 +70,7 @@ async function run(config: Config): Promise<void> {
     create: event => client.create(event, { fieldManager: controllerName }),
     count: result => metrics.events.inc({ result }),
     onError: error => log.warn({ error: describeError(error) }, "an Event was not recorded"),
+    busy: () => controller.pressed(),
   });
   const keyring = createKeyring({ client, namespace: config.svcNamespace ?? cluster.namespace, log });
   const { concurrency, renderBurst, customReadiness } = config;

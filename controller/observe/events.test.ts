@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { KubeObject } from "../kube/object.ts";
 import { createEventRecorder, type EventInput, type EventResult } from "./events.ts";
 
@@ -15,13 +15,14 @@ const airway: KubeObject = {
 const rolled: EventInput = { type: "Normal", reason: "Rolled", action: "Apply", note: "Secret demo/nginx changed" };
 const minute = 60_000;
 
-function recorder(create?: (event: KubeObject) => Promise<unknown>) {
+function recorder(create?: (event: KubeObject) => Promise<unknown>, busy = () => false) {
   const sent: KubeObject[] = [];
   const results: EventResult[] = [];
   const clock = { now: Date.parse("2026-01-02T03:04:05.678Z") };
   const events = createEventRecorder({
     create: create ?? (async event => sent.push(event)),
     count: result => results.push(result),
+    busy,
     now: () => clock.now,
   });
   return { sent, results, clock, events };
@@ -117,6 +118,33 @@ test("an object that rolls all the time gets a burst, and then one Event per int
   expect(told).toBeGreaterThan(900);
 });
 
+describe("Events about rolls while other rolls wait", () => {
+  test("go after them, with the time of their roll", async () => {
+    const questions = [true, true, false];
+    const { sent, clock, events } = recorder(undefined, () => questions.shift() ?? false);
+    events.record(backend, rolled);
+    clock.now += 3_000;
+    await vi.waitFor(() => expect(sent).toMatchObject([{ eventTime: "2026-01-02T03:04:05.678000Z" }]));
+    expect(questions).toEqual([]);
+  });
+
+  test("wait ten seconds and no longer", async () => {
+    const { sent, clock, events } = recorder(undefined, () => true);
+    events.record(backend, rolled);
+    await new Promise(setImmediate);
+    expect(sent).toEqual([]);
+    clock.now += 10_000;
+    await vi.waitFor(() => expect(sent).toHaveLength(1));
+  });
+
+  test("are sent at once by a flush", async () => {
+    const { sent, events } = recorder(undefined, () => true);
+    events.record(backend, rolled);
+    await events.flush();
+    expect(sent).toHaveLength(1);
+  });
+});
+
 describe("an API server in trouble", () => {
   test("costs the caller nothing", async () => {
     const failures: unknown[] = [];
@@ -139,11 +167,11 @@ describe("an API server in trouble", () => {
       release = resolve;
     });
     const { results, events } = recorder(() => gate);
-    for (let at = 0; at < 1200; at++)
+    for (let at = 0; at < 5200; at++)
       events.record({ ...backend, metadata: { ...backend.metadata, uid: `uid-${at}` } }, rolled);
     expect(results).toEqual(Array(200).fill("dropped"));
     release();
     await events.flush();
-    expect(results.filter(result => result === "created")).toHaveLength(1000);
+    expect(results.filter(result => result === "created")).toHaveLength(5000);
   });
 });

@@ -3,9 +3,11 @@
  *
  * Promises: recording never waits and never fails the caller; an Event that says the same as the one before is counted
  * instead of sent; no object gets more than a short burst of them. What was left out is the `count` of the next one.
+ * Events are sent one by one, after what is more urgent, with the time at which they were recorded.
  */
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import { controllerName } from "../kube/controllerName.ts";
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
 
@@ -33,6 +35,8 @@ export interface EventRecorderOptions {
   readonly create: (event: KubeObject) => Promise<unknown>;
   readonly count?: (result: EventResult) => void;
   readonly onError?: (error: unknown) => void;
+  /** More urgent writes wait for the API server: Events go after them. */
+  readonly busy?: () => boolean;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -42,8 +46,13 @@ const repeatMs = 5 * 60_000;
 /** Events about one object and reason: so many at once, then one per interval. */
 const burst = 25;
 const refillMs = 10_000;
-const mostPending = 1000;
+const mostPending = 5000;
 const mostRemembered = 5000;
+
+/** Between two questions whether more urgent writes still wait. */
+const lookEveryMs = 50;
+/** No Event waits for them longer than this. */
+const longestHoldMs = 10_000;
 
 /** What was said last about one object, reason and action. */
 interface Memory {
@@ -56,12 +65,14 @@ interface Memory {
 }
 
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
-  const { create, count = () => {}, onError = () => {}, now = Date.now } = options;
+  const { create, count = () => {}, onError = () => {}, busy = () => false, now = Date.now } = options;
   const memories = new Map<string, Memory>();
   let pending = 0;
+  let flushing = 0;
   let tail: Promise<void> = Promise.resolve();
 
-  const send = async (event: KubeObject) => {
+  const send = async (event: KubeObject, recordedAt: number) => {
+    while (flushing === 0 && now() - recordedAt < longestHoldMs && busy()) await delay(lookEveryMs);
     try {
       await create(event);
       count("created");
@@ -79,10 +90,15 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       if (left === undefined) return count("suppressed");
       if (pending >= mostPending) return count("dropped");
       pending++;
-      const event = eventOf(regarding, input, left, now());
-      tail = tail.then(() => send(event));
+      const at = now();
+      const event = eventOf(regarding, input, left, at);
+      tail = tail.then(() => send(event, at));
     },
-    flush: () => tail,
+    async flush() {
+      flushing++;
+      await tail;
+      flushing--;
+    },
   };
 }
 

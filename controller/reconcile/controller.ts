@@ -78,6 +78,8 @@ export interface Controller {
   checks(): Check[];
   /** Resolves when nothing is queued or running. */
   idle(): Promise<void>;
+  /** Whether runs that matter wait for a worker: what can wait should. */
+  pressed(): boolean;
   /** For webhooks. */
   readonly airways: AirwayView;
 }
@@ -233,6 +235,7 @@ export function createController(options: ControllerOptions): Controller {
       ];
     },
     idle: () => queue.idle(),
+    pressed: () => queue.pressed(),
     airways: airwayView(context),
   };
 }
