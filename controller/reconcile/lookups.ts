@@ -56,6 +56,7 @@ export class RenderLookups {
   readonly #watched: Watched | undefined;
   readonly #answers = new Map<string, Promise<LookupAnswer>>();
   readonly #secrets = new Redactor();
+  #over = false;
 
   /** @param watched where later changes of what is looked up matter; else each object is only read */
   constructor(source: Source, policy: LookupPolicy, watched: Watched | undefined) {
@@ -103,8 +104,18 @@ export class RenderLookups {
     }
   }
 
+  /** The render is over. A question that is still under way becomes no dependency: nobody would ever let go of it. */
+  end(): void {
+    this.#over = true;
+  }
+
+  #requireRender(): void {
+    if (this.#over) throw new Error("the render is over");
+  }
+
   /** When the kind is served, its CRD tells. */
   #awaitKind(apiVersion: string, kind: string): void {
+    this.#requireRender();
     this.unknownKinds = true;
     this.#watched?.index.add(this.#watched.draft, kindKey(apiVersion, kind), "lookup");
   }
@@ -137,6 +148,7 @@ export class RenderLookups {
   }
 
   async #read(type: ResourceType, ref: ObjectRef, key: string): Promise<Found> {
+    this.#requireRender();
     if (this.#watched === undefined) {
       return this.#source.client.get(ref).then(
         // A flight sees the same whether or not what it looks up is watched.

@@ -109,6 +109,8 @@ export async function render(
     };
   } catch (error) {
     throw lookups.failure ?? redacted(error, redact);
+  } finally {
+    lookups.end();
   }
 }
 
