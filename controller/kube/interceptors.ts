@@ -56,6 +56,9 @@ export function withToken(token: () => Promise<string> | string): Interceptor {
     next({ ...request, headers: { ...request.headers, authorization: `Bearer ${await token()}` } });
 }
 
+/** For a connection, of a write: a limit that was told the API server so long ago counts from too late. */
+const longestWaitMs = 1_000;
+
 /**
  * Lets writes pass only while this replica leads, and only so long that the API server gives them up before another
  * replica may lead (its `timeout` parameter).
@@ -67,13 +70,13 @@ export function withFence(
 ): Interceptor {
   return next => async request => {
     if (!isWrite(request)) return next(request);
+    const timeoutMs = Math.ceil(Math.min(request.timeoutMs ?? defaultTimeoutMs, leadership.timeLeftMs()));
     const beforeSent = () => {
-      if (leadership.isLeader()) return;
+      if (leadership.isLeader() && timeoutMs - leadership.timeLeftMs() <= longestWaitMs) return;
       onRefused();
       throw kubeErrors.KUBE_NOT_LEADER({ method: request.method, path: request.path });
     };
     beforeSent();
-    const timeoutMs = Math.ceil(Math.min(request.timeoutMs ?? defaultTimeoutMs, leadership.timeLeftMs()));
     return next({ ...request, query: { ...request.query, timeout: `${timeoutMs}ms` }, timeoutMs, beforeSent });
   };
 }

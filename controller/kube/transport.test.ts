@@ -439,6 +439,15 @@ describe("behind the fence", () => {
     await late.close();
   });
 
+  test("a write that waited so long that its limit reaches past the Lease is not sent", async () => {
+    const left = [7_000, 5_900];
+    const leadership = { isLeader: () => true, timeLeftMs: () => (left.length > 1 ? left.shift() : left[0]) ?? 0 };
+    const late = createTransport(server.config, { ...options(), leadership });
+    await expect(late.request(write)).rejects.toMatchObject(notLeader);
+    expect(server.unanswered).toBe(0);
+    await late.close();
+  });
+
   test.each([
     ["a read", get],
     ["a trial run", { ...write, query: { dryRun: "All" } }],
