@@ -11,23 +11,31 @@ import { createReflector, type Reflector } from "../controller/kube/reflector.ts
 import { describe, type Row, type Summary, summary } from "./stats.ts";
 import { asBench } from "./work.ts";
 
-/** Waits for the first event of one object that fulfils a condition. */
+/** Waits for events of one object. */
 class Observer {
   #waiting: { fulfils: (object: KubeObject) => boolean; resolve: () => void } | undefined;
+  #latest: KubeObject | undefined;
   readonly reflector: Reflector;
 
   constructor(reflectorFor: (see: (object: KubeObject) => void) => Reflector) {
     this.reflector = reflectorFor(object => {
+      this.#latest = object;
       if (this.#waiting?.fulfils(object) !== true) return;
       this.#waiting.resolve();
       this.#waiting = undefined;
     });
   }
 
+  /** The first that fulfils it from now on. */
   next(fulfils: (object: KubeObject) => boolean): Promise<void> {
     return new Promise(resolve => {
       this.#waiting = { fulfils, resolve };
     });
+  }
+
+  /** The present state, or else the next that fulfils it. */
+  async until(fulfils: (object: KubeObject) => boolean): Promise<void> {
+    if (this.#latest === undefined || !fulfils(this.#latest)) await this.next(fulfils);
   }
 }
 
@@ -60,7 +68,7 @@ export async function measureRoll(
       await client.apply(bareRoll(model, bareName, value), asBench);
       await rolled;
     });
-    await settle();
+    await settle(bareDeployment);
     const atc = await timed(async () => {
       const rolled = deployment.next(object => {
         const now = JSON.stringify((object["spec"] as { template: unknown }).template);
@@ -71,7 +79,7 @@ export async function measureRoll(
       void writeSecret(client, namespace, name, value);
       await rolled;
     });
-    await settle();
+    await settle(deployment);
     if (trial < 0) continue;
     samples.bare.push(bare);
     samples.atc.push(atc);
@@ -128,7 +136,16 @@ async function timed(action: () => Promise<void>): Promise<number> {
   return performance.now() - start;
 }
 
-/** Lets the rollout of a trial end before the next one begins. */
-function settle(): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, 60));
+/**
+ * Lets the rollout of a trial end before the next one begins, and what is written about it. A Deployment whose status is
+ * written in the moment of the next roll costs the ATC, which writes over no version that it has not seen, one read more.
+ */
+async function settle(deployment: Observer): Promise<void> {
+  await deployment.until(({ metadata, spec, status }) => {
+    const { replicas } = spec as { replicas: number };
+    const told = (status ?? {}) as Record<string, number | undefined>;
+    const counts = ["replicas", "updatedReplicas", "availableReplicas"].map(count => told[count] ?? 0);
+    return told["observedGeneration"] === metadata.generation && counts.every(count => count === replicas);
+  });
+  await new Promise(resolve => setTimeout(resolve, 60));
 }
