@@ -7,7 +7,6 @@
 
 import { parseArgs } from "node:util";
 import { startAtc } from "../test/e2e/support/atc.ts";
-import { eventually } from "../test/e2e/support/eventually.ts";
 import { measureFanOut } from "./fanOut.ts";
 import { measureForeignSecrets } from "./foreignSecrets.ts";
 import { releaseOnSignals } from "./holding.ts";
@@ -21,7 +20,7 @@ import { measureStack } from "./stack.ts";
 import { type Row, table } from "./stats.ts";
 import { measureTakeOver } from "./takeOver.ts";
 import { measureWatches } from "./watches.ts";
-import { patience } from "./work.ts";
+import { atRest } from "./work.ts";
 import { firstBackend, installDemo, withWorld } from "./world.ts";
 
 const { values, positionals } = parseArgs({
@@ -58,8 +57,7 @@ const benches: Readonly<Record<string, () => Promise<Row[]>>> = {
       let atc = await startAtc(world);
       await installDemo(world);
       const rows = await measureScale(world, atc, backends);
-      // What is left of the history of these rolls would be written by the next process.
-      await eventually("all is written", () => atc.kept(), patience);
+      await atRest(atc);
       await atc.kill("SIGTERM");
       const restartedAt = performance.now();
       atc = await startAtc(world);

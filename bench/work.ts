@@ -62,3 +62,14 @@ export async function writes(atc: Atc): Promise<number> {
   const counts = await Promise.all(verbs.map(verb => atc.metric("atc_api_requests_total", { verb })));
   return counts.reduce((sum, each) => sum + each, 0);
 }
+
+/** Longer than the controller waits for more rolls before it writes their history. */
+const restMs = 6_000;
+
+/** Resolves when nothing was written for a while: history and words about readiness follow a roll at leisure. */
+export async function atRest(atc: Atc): Promise<void> {
+  for (let before = -1, now = await writes(atc); now !== before; now = await writes(atc)) {
+    before = now;
+    await new Promise(resolve => setTimeout(resolve, restMs));
+  }
+}
