@@ -9,6 +9,7 @@
 import { basename } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describeError } from "../lib/errors.ts";
+import { collectAtRest } from "../lib/garbage.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { createSandbox } from "./flight/sandbox.ts";
 import { createClient } from "./kube/client.ts";
@@ -84,6 +85,7 @@ async function run(config: Config): Promise<void> {
     ...{ ...shared, ...(webhooks && { webhooks }) },
     ...{ concurrency, renderBurst, customReadiness },
   });
+  const endCollecting = collectAtRest(() => controller.atRest());
   let started = false;
   const server = await startServer({
     ...config.metricsAddress,
@@ -102,6 +104,7 @@ async function run(config: Config): Promise<void> {
     stopping = true;
     // An API server that does not answer must not keep the process: what is unfinished is done by the next start.
     setTimeout(() => process.exit(1), longestStopMs).unref();
+    endCollecting();
     await controller.stop();
     await events.flush();
     await webhooks?.leave();

@@ -11,6 +11,7 @@
 import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
 import { CodedError } from "../../lib/errors.ts";
+import { collectGarbage } from "../../lib/garbage.ts";
 import { close, type ListenOptions, listen, type Reply, send } from "../../lib/httpServer.ts";
 import { timeoutError } from "../kube/dispatch.ts";
 import { openPath } from "./callerPath.ts";
@@ -199,7 +200,7 @@ async function readBody(request: IncomingMessage, maxMib: number): Promise<strin
 }
 
 function memory(request: IncomingMessage): string {
-  if (/[?&]runGC=1(?:&|$)/.test(request.url ?? "")) globalThis.gc?.();
+  if (/[?&]runGC=1(?:&|$)/.test(request.url ?? "")) collectGarbage();
   return JSON.stringify(process.memoryUsage());
 }
 

@@ -78,6 +78,8 @@ export interface Controller {
   checks(): Check[];
   /** Resolves when nothing is queued or running. */
   idle(): Promise<void>;
+  /** Whether nothing is queued or running just now. */
+  atRest(): boolean;
   /** Whether runs that matter wait for a worker: what can wait should. */
   pressed(): boolean;
   /** For webhooks. */
@@ -235,6 +237,10 @@ export function createController(options: ControllerOptions): Controller {
       ];
     },
     idle: () => queue.idle(),
+    atRest: () => {
+      const { queued, running } = queue.stats();
+      return queued + running === 0;
+    },
     pressed: () => queue.pressed(),
     airways: airwayView(context),
   };
