@@ -30,9 +30,9 @@ export default ({ stdin, lookup }) => {
   return JSON.stringify([{ apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data }]);
 };`;
 const trials = 200;
-const restSeconds = 20;
+const restSeconds = 60;
 /** Until a process that has come to rest has given back what its start left (`lib/garbage.ts`). */
-const calmSeconds = 12;
+const calmSeconds = 20;
 
 export function measureInstances(most: number): Promise<Row[]> {
   return withWorld(async world => {
