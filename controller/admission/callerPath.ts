@@ -24,12 +24,15 @@ export function isToken(text: string): boolean {
  * @param privateKey PEM
  */
 export function tokenOfKey(privateKey: string): string {
-  return hmac(privateKey, "atc.yoke.cd/path-token");
+  return createHmac("sha256", privateKey).update("atc.yoke.cd/path-token").digest("base64url");
 }
 
-/** `/validations/a` as the API server is told it: `/<43 characters>/validations/a`. */
+/**
+ * `/validations/a` as the API server is told it: `/<64 hexadecimal digits>/validations/a`. Where it calls by Service, each
+ * segment has to be a DNS subdomain in lower case.
+ */
 export function callerPath(path: string, token: string): string {
-  return `/${hmac(token, path)}${path}`;
+  return `/${segmentOf(path, token)}${path}`;
 }
 
 /** The path without the segment; undefined: the caller does not know it. */
@@ -37,10 +40,10 @@ export function openPath(called: string, token: string): string | undefined {
   const end = called.indexOf("/", 1);
   if (end === -1) return undefined;
   const path = called.slice(end);
-  const [given, expected] = [Buffer.from(called.slice(0, end)), Buffer.from(`/${hmac(token, path)}`)];
+  const [given, expected] = [Buffer.from(called.slice(0, end)), Buffer.from(`/${segmentOf(path, token)}`)];
   return given.length === expected.length && timingSafeEqual(given, expected) ? path : undefined;
 }
 
-function hmac(key: string, text: string): string {
-  return createHmac("sha256", key).update(text).digest("base64url");
+function segmentOf(path: string, token: string): string {
+  return createHmac("sha256", token).update(path).digest("hex");
 }

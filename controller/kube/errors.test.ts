@@ -67,7 +67,7 @@ describe("answerError", () => {
   });
 
   test("does not repeat the secret segment in the URL of a webhook that failed", () => {
-    const segment = "aB3-_".repeat(9).slice(0, 43);
+    const segment = "0123456789abcdef".repeat(4);
     const message = `conversion webhook for e/v1, Kind=E failed: Post "https://127.0.0.1:1/${segment}/crdconvert/es.e?timeout=30s": EOF`;
     const causes = [{ reason: "UnexpectedServerResponse", message }];
     const error = answerError(request, status(500, "", message, causes));

@@ -242,7 +242,7 @@ function readCause(cause: Record<string, unknown>): StatusCause {
 
 /** The API server quotes the URLs of webhooks that fail, and such a segment in their paths is secret (decision 0009). */
 function withoutSegments(words: string): string {
-  return words.replace(/\/[A-Za-z0-9_-]{43}(?=\/)/g, "/…");
+  return words.replace(/\/[0-9a-f]{64}(?=\/)/g, "/…");
 }
 
 function codeOf(status: number, told: Told): AnswerCode {

@@ -74,6 +74,23 @@ describe("the configurations", () => {
     });
   });
 
+  it("have paths that the API server takes for a Service, too, which is how it reaches the controller in a cluster", async () => {
+    for (const name of ["atc-airway", "atc-flight", `echos.${group}`]) {
+      const { apiVersion, kind, webhooks } = (await world.get(world.webhooks(name))) as unknown as {
+        apiVersion: string;
+        kind: string;
+        webhooks: { clientConfig: { url: string } }[];
+      };
+      const byService = webhooks.map(({ clientConfig: { url, ...trust }, ...webhook }) => {
+        const service = { namespace: "atc", name: "atc", path: new URL(url).pathname };
+        return { ...webhook, clientConfig: { ...trust, service } };
+      });
+      const metadata = { name: `${name}.by-service` };
+      const object = { apiVersion, kind, metadata, webhooks: byService } as KubeObject;
+      await world.client.create(object, { fieldManager: "e2e", dryRun: true });
+    }
+  });
+
   it("trust a new authority when the Secret with the old one is lost", async () => {
     const bundle = async () => (await clientConfigOf(world, "atc-airway")).caBundle;
     const before = await bundle();
