@@ -6,6 +6,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { wholeNumber } from "../scripts/wholeNumber.ts";
 import { startAtc } from "../test/e2e/support/atc.ts";
 import { measureFanOut } from "./fanOut.ts";
 import { measureForeignSecrets } from "./foreignSecrets.ts";
@@ -31,9 +32,9 @@ const { values, positionals } = parseArgs({
     instances: { type: "string", default: "10000" },
   },
 });
-const trials = Number(values.trials);
-const backends = Number(values.backends);
-const instances = Number(values.instances);
+const trials = wholeNumber("trials", values.trials);
+const backends = wholeNumber("backends", values.backends);
+const instances = wholeNumber("instances", values.instances);
 
 const benches: Readonly<Record<string, () => Promise<Row[]>>> = {
   flights: () => measureRenders(Math.min(500, trials)),

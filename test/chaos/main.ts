@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { deleteCluster, ensureCluster } from "../../local/cluster.ts";
 import { statePaths } from "../../local/state.ts";
+import { wholeNumber } from "../../scripts/wholeNumber.ts";
 import { faultKinds } from "./plan.ts";
 import { ChaosFailure, runChaos, type Totals } from "./run.ts";
 
@@ -17,23 +18,25 @@ export async function chaos(args: readonly string[]): Promise<void> {
       faults: { type: "string", default: "8" },
     },
   });
-  const [trials, batch] = [Number(values.trials), Math.min(Number(values.batch), Number(values.trials))];
+  const trials = wholeNumber("trials", values.trials);
+  const batch = Math.min(wholeNumber("batch", values.batch), trials);
+  const seed = wholeNumber("seed", values.seed, 0);
+  const [writes, faults] = [wholeNumber("writes", values.writes), wholeNumber("faults", values.faults, 0)];
   const cluster = { stateDir: resolve(import.meta.dirname, "../../.state/chaos"), name: "chaos" };
-  console.log(`seed ${values.seed}: ${trials} trials, ${batch} at a time`);
+  console.log(`seed ${seed}: ${trials} trials, ${batch} at a time`);
   await ensureCluster({ ...cluster, progress: console.log });
   const begin = Date.now();
   try {
     const totals = await runChaos({
       kubeconfig: statePaths.kubeconfig(cluster.stateDir),
-      ...{ seed: Number(values.seed), rounds: Math.ceil(trials / batch), trials: batch },
-      ...{ writes: Number(values.writes), faults: Number(values.faults) },
+      ...{ seed, rounds: Math.ceil(trials / batch), trials: batch, writes, faults },
       progress: totals => console.log(progressLine(totals, trials, Date.now() - begin)),
     });
     console.log(report(totals, Date.now() - begin));
   } catch (error) {
     if (!(error instanceof ChaosFailure)) throw error;
     console.error(error.message);
-    const sizes = `--batch ${batch} --writes ${values.writes} --faults ${values.faults}`;
+    const sizes = `--batch ${batch} --writes ${writes} --faults ${faults}`;
     console.error(`\nonce more: npm run chaos -- --seed ${error.seed} --trials ${batch} ${sizes}`);
     process.exitCode = 1;
   } finally {
