@@ -64,7 +64,11 @@ export function createHttpClient(): HttpClient {
 /** Proxies are those of the environment, as for Go programs; nothing on this machine is asked through one. */
 function createAgent(direct: boolean, insecure: boolean): Dispatcher {
   const tls = { rejectUnauthorized: !insecure };
-  const options = { connect: { timeout: connectMs, ...tls }, headersTimeout: silenceMs, bodyTimeout: silenceMs };
+  const options = {
+    ...{ connect: { timeout: connectMs, ...tls }, headersTimeout: silenceMs, bodyTimeout: silenceMs },
+    // A login has a body and may be aborted, which over HTTP/2 can freeze the process (kube/dispatch.ts).
+    allowH2: false,
+  };
   return direct ? new Agent(options) : new EnvHttpProxyAgent({ ...options, requestTls: tls });
 }
 
