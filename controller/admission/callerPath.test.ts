@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { answerError } from "../kube/errors.ts";
 import { callerPath, isToken, newToken, openPath, tokenOfKey } from "./callerPath.ts";
 
 const path = fc.webPath().map(text => `/${text.replace(/^\/+/, "")}`);
@@ -22,6 +23,14 @@ describe("the path that the API server is told", () => {
     expect(openPath(`/${segment}/overrides/backends.e`, token)).toBe("/overrides/backends.e");
     expect(openPath(`/${segment}/overrides/others.e`, token)).toBeUndefined();
     expect(openPath(`/${segment}/validations/flights.yoke.cd`, token)).toBeUndefined();
+  });
+
+  it("is not repeated in errors, where the API server quotes the URL of a call", () => {
+    const path = callerPath("/crdconvert/backends.e", newToken());
+    const words = `conversion webhook failed: Post "https://127.0.0.1:1${path}?timeout=30s": EOF`;
+    const answer = { status: 500, body: JSON.stringify({ kind: "Status", message: words }) };
+    const { message } = answerError({ method: "GET", path: "/apis/e/v1/backends" }, answer);
+    expect(message).toContain("https://127.0.0.1:1/…/crdconvert/backends.e?timeout=30s");
   });
 
   it("does not hold the token", () => {
