@@ -5,6 +5,7 @@
  * controller. The two alternate in one run, so that both meet the same machine.
  */
 
+import { setTimeout as delay } from "node:timers/promises";
 import type { KubeClient } from "../controller/kube/client.ts";
 import type { KubeObject } from "../controller/kube/object.ts";
 import { createReflector, type Reflector } from "../controller/kube/reflector.ts";
@@ -147,5 +148,5 @@ async function settle(deployment: Observer): Promise<void> {
     const counts = ["replicas", "updatedReplicas", "availableReplicas"].map(count => told[count] ?? 0);
     return told["observedGeneration"] === metadata.generation && counts.every(count => count === replicas);
   });
-  await new Promise(resolve => setTimeout(resolve, 60));
+  await delay(60);
 }

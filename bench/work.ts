@@ -1,4 +1,5 @@
 /** What the benches share: work at the same concurrency for all, times, and what the controller says of itself. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Atc } from "../test/e2e/support/atc.ts";
 import { eventually } from "../test/e2e/support/eventually.ts";
 
@@ -70,6 +71,6 @@ const restMs = 6_000;
 export async function atRest(atc: Atc): Promise<void> {
   for (let before = -1, now = await writes(atc); now !== before; now = await writes(atc)) {
     before = now;
-    await new Promise(resolve => setTimeout(resolve, restMs));
+    await delay(restMs);
   }
 }
