@@ -52,6 +52,27 @@ test("a trace has its parts, moments and past, and what called it does not matte
   expect(collector.received()).toContain('"atc"');
 });
 
+test("the times of a trace are of one clock: what comes later does not begin earlier", async () => {
+  const { tracing, collector, span } = await collected();
+  const since = performance.now();
+  await tracing.trace("run", {}, since, async () => {
+    tracing.past("wait", {}, since);
+    for (let part = 0; part < 20; part++) {
+      await tracing.span(`part ${part}`, {}, async () => tracing.event("moment", {}));
+    }
+  });
+  await tracing.close();
+  const parts = collector.spans.filter(({ name }) => name.startsWith("part"));
+  const times = [
+    span("run")?.startTimeUnixNano,
+    span("wait")?.endTimeUnixNano,
+    ...parts.flatMap(part => [part.startTimeUnixNano, part.events[0]?.timeUnixNano, part.endTimeUnixNano]),
+    span("run")?.endTimeUnixNano,
+  ].map(time => BigInt(time ?? 0));
+  expect(times).toHaveLength(63);
+  expect(times).toEqual([...times].sort((a, b) => (a < b ? -1 : 1)));
+});
+
 test("an error is told by its code alone, and goes on", async () => {
   const { tracing, collector, span } = await collected();
   const failing = tracing.trace("run", {}, performance.now(), async () => {

@@ -7,7 +7,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Attributes, Span, TimeInput } from "@opentelemetry/api";
+import type { Attributes, Span } from "@opentelemetry/api";
 
 export type { Attributes } from "@opentelemetry/api";
 
@@ -35,6 +35,15 @@ export interface TracingOptions {
   readonly onProblem: (problem: string) => void;
 }
 
+interface Present {
+  readonly span: Span;
+  /**
+   * Where `performance.now()` is 0, in milliseconds since 1970: one for all times of a trace. By itself a span without
+   * a given start begins at a whole millisecond, which is before the end of what was there first.
+   */
+  readonly epoch: number;
+}
+
 const closeMs = 2_000;
 const longestProblem = 300;
 
@@ -60,41 +69,48 @@ export async function openTracing({ endpoint, version, onProblem }: TracingOptio
     spanProcessors: [new sdk.BatchSpanProcessor(new OTLPTraceExporter({ url: endpoint }))],
   });
   const tracer = provider.getTracer("atc", version);
-  const present = new AsyncLocalStorage<Span>();
+  const present = new AsyncLocalStorage<Present>();
 
-  const start = (name: string, attributes: Attributes, startTime: TimeInput | undefined, parent: Span | undefined) => {
+  const start = (name: string, attributes: Attributes, startTime: number, parent: Span | undefined) => {
     const context = parent === undefined ? api.ROOT_CONTEXT : api.trace.setSpan(api.ROOT_CONTEXT, parent);
-    return tracer.startSpan(name, { attributes, ...(startTime === undefined ? {} : { startTime }) }, context);
+    return tracer.startSpan(name, { attributes, startTime }, context);
   };
-  const run = async <Result>(span: Span, work: () => Promise<Result>): Promise<Result> => {
+  const run = async <Result>({ span, epoch }: Present, work: () => Promise<Result>): Promise<Result> => {
     try {
-      return await present.run(span, work);
+      return await present.run({ span, epoch }, work);
     } catch (error) {
       const code = (error as { code?: unknown }).code;
       const type = typeof code === "string" ? code : "UNKNOWN";
       span.setAttribute("error.type", type).setStatus({ code: api.SpanStatusCode.ERROR, message: type });
       throw error;
     } finally {
-      span.end();
+      span.end(epoch + performance.now());
     }
   };
 
   return {
-    trace: (name, attributes, since, work) =>
-      run(start(name, attributes, performance.timeOrigin + since, undefined), work),
+    trace(name, attributes, since, work) {
+      const epoch = Date.now() - performance.now();
+      return run({ span: start(name, attributes, epoch + since, undefined), epoch }, work);
+    },
     span(name, attributes, work) {
-      const parent = present.getStore();
-      return parent === undefined ? work() : run(start(name, attributes, undefined, parent), work);
+      const within = present.getStore();
+      if (within === undefined) return work();
+      const { span, epoch } = within;
+      return run({ span: start(name, attributes, epoch + performance.now(), span), epoch }, work);
     },
     past(name, attributes, since) {
-      const parent = present.getStore();
-      if (parent !== undefined) start(name, attributes, performance.timeOrigin + since, parent).end();
+      const within = present.getStore();
+      if (within === undefined) return;
+      const { span, epoch } = within;
+      start(name, attributes, epoch + since, span).end(epoch + performance.now());
     },
     event(name, attributes) {
-      present.getStore()?.addEvent(name, attributes);
+      const within = present.getStore();
+      within?.span.addEvent(name, attributes, within.epoch + performance.now());
     },
     describe(attributes) {
-      present.getStore()?.setAttributes(attributes);
+      present.getStore()?.span.setAttributes(attributes);
     },
     bind: callback => AsyncLocalStorage.bind(callback),
     async close() {

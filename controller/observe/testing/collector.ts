@@ -13,7 +13,13 @@ export interface Span {
   readonly endTimeUnixNano: string;
   readonly status: { readonly code?: number; readonly message?: string };
   readonly attributes: readonly Attribute[];
-  readonly events: readonly { readonly name: string; readonly attributes: readonly Attribute[] }[];
+  readonly events: readonly Moment[];
+}
+
+interface Moment {
+  readonly name: string;
+  readonly timeUnixNano: string;
+  readonly attributes: readonly Attribute[];
 }
 
 interface Attribute {
