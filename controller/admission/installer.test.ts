@@ -84,6 +84,35 @@ describe("an installer", () => {
     await Promise.all([patient.stop(), installer.stop()]);
   });
 
+  it("knows which configurations are refused and why, and tells when that begins and ends", async () => {
+    const { client, openReflector } = new FakeCluster();
+    let isRefused = true;
+    const turns: string[] = [];
+    const failures: unknown[] = [];
+    const refusing: typeof client.apply = async (object, options) => {
+      if (isRefused && object.metadata.name === "a") throw new Error("you may not");
+      return client.apply(object, options);
+    };
+    const installer = createInstaller({
+      ...{ client: { ...client, apply: refusing }, holder: "one", openReflector },
+      onError: error => failures.push(error),
+      onTurn: name => turns.push(name),
+    });
+    for (const name of ["a", "b"]) installer.set(name, configuration(name));
+    installer.start();
+    await installer.idle();
+    expect([installer.problem("a"), installer.problem("b"), installer.problems()]).toEqual([failures[0], undefined, 1]);
+    expect(turns).toEqual(["a"]);
+    installer.set("a", configuration("a", [1]));
+    await installer.idle();
+    expect(turns).toEqual(["a"]);
+    isRefused = false;
+    installer.set("a", configuration("a", [2]));
+    await expect.poll(() => installer.problems()).toBe(0);
+    expect(turns).toEqual(["a", "a"]);
+    await installer.stop();
+  });
+
   it("withdraws what it installed, and nothing that a successor has installed since", async () => {
     const { cluster, installer } = setUp();
     for (const name of ["a", "b", "c"]) installer.set(name, configuration(name));

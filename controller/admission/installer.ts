@@ -17,7 +17,10 @@ export interface InstallerOptions {
   readonly client: KubeClient;
   /** Of this process: which one installed a configuration last. */
   readonly holder: string;
+  /** Of each attempt that failed. */
   readonly onError: (error: unknown, name: string) => void;
+  /** `problem` begins or ends to tell something. */
+  readonly onTurn?: (name: string) => void;
   readonly openReflector?: typeof createReflector;
 }
 
@@ -34,6 +37,10 @@ export interface Installer {
   start(): void;
   /** From now on; `undefined`: there should be none. Before `start`, it is only noted. */
   set(name: string, configuration: Wanted | undefined): void;
+  /** Why the last attempt to have a configuration as it should be failed; undefined: it did not. */
+  problem(name: string): unknown;
+  /** Number of configurations with a problem. */
+  problems(): number;
   /** Whether the cluster has it. */
   has(name: string): Promise<boolean>;
   /** Resolves when all is as it was set, or has failed at least once. */
@@ -54,11 +61,12 @@ interface Applied {
 }
 
 export function createInstaller(options: InstallerOptions): Installer {
-  const { client, holder, onError, openReflector = createReflector } = options;
+  const { client, holder, onError, onTurn = () => undefined, openReflector = createReflector } = options;
   const wanted = new Map<string, Wanted>();
   /** Names that should be gone. */
   const unwanted = new Set<string>();
   const applied = new Map<string, Applied>();
+  const problems = new Map<string, unknown>();
   let isStarted = false;
 
   const queue = createQueue({
@@ -66,10 +74,19 @@ export function createInstaller(options: InstallerOptions): Installer {
     baseDelayMs: 500,
     maxDelayMs: 30_000,
     process: name =>
-      ensure(name).catch((error: unknown) => {
-        onError(error, name);
-        throw error;
-      }),
+      ensure(name).then(
+        outcome => {
+          if (problems.delete(name)) onTurn(name);
+          return outcome;
+        },
+        (error: unknown) => {
+          const isFirst = !problems.has(name);
+          problems.set(name, error);
+          onError(error, name);
+          if (isFirst) onTurn(name);
+          throw error;
+        },
+      ),
   });
 
   const ensure = async (name: string): Promise<Outcome> => {
@@ -130,6 +147,8 @@ export function createInstaller(options: InstallerOptions): Installer {
       }
       if (isStarted) queue.add(name);
     },
+    problem: name => problems.get(name),
+    problems: () => problems.size,
     has: async name => (await client.get(refOf(name))) !== undefined,
     idle: () => queue.idle(),
     async stop() {

@@ -24,6 +24,11 @@ export const errors = defineErrors({
       `Airway ${f.airway}: spec.wasmUrls.converter: conversion needs webhooks, and the API server has no way to this controller's`,
     todo: "Set SVC_NAME and SVC_NAMESPACE, or on loopback WEBHOOK_URL, of the controller; or keep versions with one schema.",
   },
+  AIRWAY_WEBHOOKS_REFUSED: {
+    message: (f: { airway: string; problem: string }) =>
+      `Airway ${f.airway}: nothing reviews its instances, because its webhooks could not be registered: ${f.problem}`,
+    todo: "Correct what the API server names; a missing right is one of the controller's account on validatingwebhookconfigurations.",
+  },
   AIRWAY_NAME_MISMATCH: {
     message: (f: { airway: string; expected: string }) =>
       `Airway ${f.airway}: metadata.name must be "${f.expected}", the plural and group of spec.template`,

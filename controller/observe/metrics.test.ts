@@ -58,11 +58,19 @@ describe("the page", () => {
     const metrics = createMetrics();
     const name = "atc_certificate_expiry_timestamp_seconds";
     expect((await values(metrics.page())).has(name)).toBe(false);
-    let expiry: number | undefined = 1_700_000_000_500;
-    metrics.readCertificateFrom(() => expiry);
+    let certificateExpiry: number | undefined = 1_700_000_000_500;
+    metrics.readWebhooksFrom(() => ({ certificateExpiry, unregistered: 0 }));
     expect((await values(metrics.page())).get(name)).toBe("1700000000.5");
-    expiry = undefined;
+    certificateExpiry = undefined;
     expect((await values(metrics.page())).has(name)).toBe(false);
+  });
+
+  test("tells how many configurations of webhooks are not registered, and none where there are none", async () => {
+    const metrics = createMetrics();
+    const name = "atc_webhook_configurations_unregistered";
+    expect((await values(metrics.page())).get(name)).toBe("0");
+    metrics.readWebhooksFrom(() => ({ certificateExpiry: undefined, unregistered: 2 }));
+    expect((await values(metrics.page())).get(name)).toBe("2");
   });
 
   test("counts lost workers as the sandbox does, however often it is read", async () => {

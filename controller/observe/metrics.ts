@@ -27,6 +27,12 @@ export interface Readings {
   readonly sandboxLost: number;
 }
 
+export interface WebhookReadings {
+  /** Milliseconds since the epoch; undefined: none is served yet. */
+  readonly certificateExpiry: number | undefined;
+  readonly unregistered: number;
+}
+
 export interface Metrics {
   readonly renders: Counter<"airway" | "result">;
   readonly renderSeconds: Histogram<"airway">;
@@ -50,8 +56,8 @@ export interface Metrics {
   readFrom(source: () => Readings): void;
   /** Names the source of `atc_leader`. */
   readLeaderFrom(source: () => boolean): void;
-  /** Names the source of `atc_certificate_expiry_timestamp_seconds`: milliseconds since the epoch; undefined: none is served. */
-  readCertificateFrom(source: () => number | undefined): void;
+  /** Names the source of the gauges of webhooks; undefined: there are none. */
+  readWebhooksFrom(source: () => WebhookReadings | undefined): void;
   /** What there is to be counted, in the order of the page. */
   describe(): MetricDescription[];
   /** The page that Prometheus reads. */
@@ -72,7 +78,7 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   let source: (() => Readings) | undefined;
   let leads = () => false;
-  let certificateExpiry: () => number | undefined = () => undefined;
+  let webhooks: () => WebhookReadings | undefined = () => undefined;
   new Gauge({
     name: "atc_leader",
     help: "1 while this replica may write, 0 while it stands by.",
@@ -87,9 +93,17 @@ export function createMetrics(): Metrics {
     help: "When the certificate of the webhooks ends, in seconds since the epoch; absent where none are served.",
     registers,
     collect() {
-      const at = certificateExpiry();
+      const at = webhooks()?.certificateExpiry;
       if (at === undefined) this.remove();
       else this.set(at / 1000);
+    },
+  });
+  new Gauge({
+    name: "atc_webhook_configurations_unregistered",
+    help: "Webhook configurations that the API server does not have as they should be; what they guard is not reviewed.",
+    registers,
+    collect() {
+      this.set(webhooks()?.unregistered ?? 0);
     },
   });
   return {
@@ -198,8 +212,8 @@ export function createMetrics(): Metrics {
     readLeaderFrom: next => {
       leads = next;
     },
-    readCertificateFrom: next => {
-      certificateExpiry = next;
+    readWebhooksFrom: next => {
+      webhooks = next;
     },
     describe: () =>
       registry.getMetricsAsArray().map(metric => {

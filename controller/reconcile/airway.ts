@@ -47,6 +47,7 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
   if (airway === undefined) return forgetAirway(context, name);
   if (airway.metadata.deletionTimestamp !== undefined) return terminate(context, airway);
   const draft = context.index.begin(airwayKey(name));
+  let record: FlightRecord | undefined;
   try {
     if (context.leads() && !(await adopt(context, airway))) return { requeueAfterMs: conflictRetryMs };
     const spec = parseAirway(airway);
@@ -64,13 +65,18 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
       await tell(context, airway, { status: "False", reason: "InProgress", message: `waiting for CRD ${name}` });
       return crd === undefined ? {} : { requeueAfterMs: servedRetryMs };
     }
-    await guard(context, airway, spec);
+    const unguarded = await guard(context, airway, spec).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
     await requireRights(context, spec);
     for (const orphan of context.index.commit(draft)) context.tracker.untrack(orphan);
     await activate(context, airway, crd, { spec, flight, converter });
+    record = { url: spec.flightUrl, sha256: flight.digest };
+    // Not before: instances that are there go on being rendered, reviewed or not.
+    if (unguarded !== undefined) throw unguarded.error;
     const serving = `serving ${spec.apiVersion} ${spec.kind} with flight sha256:${flight.digest}`;
     const message = loaded.problem === undefined ? serving : `${serving}; ${textOf(loaded.problem)}`;
-    const record = { url: spec.flightUrl, sha256: flight.digest };
     await tell(context, airway, { status: "True", reason: "Ready", message }, record);
     if (loaded.problem !== undefined) warn(context, airway, message);
     return loaded.lookAgainMs === undefined ? {} : { requeueAfterMs: loaded.lookAgainMs };
@@ -82,7 +88,7 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
     const message =
       former === undefined ? problem : `${problem}; instances are still rendered by flight sha256:${former.digest}`;
     if (context.leads() && !isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER")) {
-      await tell(context, airway, { status: "False", reason: "Error", message });
+      await tell(context, airway, { status: "False", reason: "Error", message }, record);
       warn(context, airway, message);
     }
     // Nothing but another URL, or another start of the controller, would make it allowed.

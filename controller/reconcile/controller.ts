@@ -265,6 +265,9 @@ function airwayView(context: AirwayContext): AirwayView {
         if (serving?.spec.converter !== undefined) context.queue.add(airwayKey(name), { priority: "high" });
       }
     },
+    registrationChanged(airway) {
+      if (context.airwayObjects.has(airway)) context.queue.add(airwayKey(airway), { priority: "high" });
+    },
   };
 }
 

@@ -40,6 +40,8 @@ export interface AirwayView {
   converter(airway: string, signal: AbortSignal): Promise<FlightModule | undefined>;
   /** The API server has to be told another CA bundle. */
   trustChanged(): void;
+  /** The webhooks of an Airway can be registered from now on, or cannot any more. */
+  registrationChanged(airway: string): void;
 }
 
 export interface ReviewOptions {

@@ -23,13 +23,16 @@ import { ownUsername } from "../admission/identity.ts";
 import { createInstaller, type Installer, type Made } from "../admission/installer.ts";
 import { type ClientConfig, clientConfig, type Reach, serverNames } from "../admission/reach.ts";
 import { type AdmissionServer, type AdmissionServerOptions, startAdmissionServer } from "../admission/server.ts";
+import { errors } from "../airway/errors.ts";
 import type { AirwaySpec } from "../airway/spec.ts";
 import { createSandbox, type Sandbox } from "../flight/sandbox.ts";
 import { pauseAfter } from "../kube/backoff.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { sleep, systemClock } from "../kube/clock.ts";
+import { isKubeError } from "../kube/errors.ts";
 import type { ObjectRef, OwnerReference } from "../kube/object.ts";
 import type { Logger } from "../observe/log.ts";
+import type { WebhookReadings } from "../observe/metrics.ts";
 import type { Check } from "../observe/server.ts";
 import { type AirwayView, admissionWork } from "./reviews.ts";
 
@@ -37,10 +40,15 @@ import { type AirwayView, admissionWork } from "./reviews.ts";
 export interface Webhooks {
   /** `clientConfig` of the CRD of an Airway with a converter. */
   converter(airway: string): ClientConfig;
-  /** Of an Airway whose CRD is served. Resolves when its webhooks are registered, or could not be yet. */
+  /**
+   * Of an Airway whose CRD is served. Resolves when its webhooks are registered, or are not yet to be.
+   *
+   * @throws AIRWAY_WEBHOOKS_REFUSED, KUBE_… where the API server cannot be asked now; tried again without being told, and
+   *   the Airway's loop is queued when that helps
+   */
   setAirway(spec: AirwaySpec, owner: OwnerReference): Promise<void>;
   removeAirway(airway: string): void;
-  /** What a release consists of; undefined: it is gone. Resolves as `setAirway`. */
+  /** What a release consists of; undefined: it is gone. Resolves when it is guarded, or could not be yet. */
   setRelease(
     key: string,
     release: { readonly isStatic: boolean; readonly objects: readonly ObjectRef[] } | undefined,
@@ -64,6 +72,11 @@ export interface WebhookOptions {
   readonly onCall: NonNullable<AdmissionServerOptions["onCall"]>;
 }
 
+interface GuardedAirway {
+  readonly spec: AirwaySpec;
+  readonly owner: OwnerReference;
+}
+
 /** No event tells when a kind is served whose objects a release lists. */
 const unservedKindMs = 30_000;
 
@@ -73,14 +86,14 @@ export class WebhookService implements Webhooks {
   readonly #source: CertificateSource;
   readonly #converters = createSandbox({ workers: 2 });
   readonly #book = new KindBook(() => this.#kindsChanged());
-  readonly #airways = new Map<string, { spec: AirwaySpec; owner: OwnerReference }>();
+  readonly #airways = new Map<string, GuardedAirway>();
   readonly #stopping = new AbortController();
   #trusted: Trusted | undefined;
   #username = "";
   #server: AdmissionServer | undefined;
   #isInstalled = false;
   #isRegistered = false;
-  #trustChanged: () => void = () => undefined;
+  #view: AirwayView | undefined;
   /** Whether the book knows the releases of this cluster. */
   #isFilled = false;
 
@@ -90,7 +103,8 @@ export class WebhookService implements Webhooks {
     const holder = randomUUID();
     const onError = (error: unknown, configuration?: string) =>
       log.warn({ configuration, error: describeError(error) }, "webhooks could not be kept as they should be");
-    this.#installer = createInstaller({ client, holder, onError });
+    const onTurn = (name: string) => this.#view?.registrationChanged(name);
+    this.#installer = createInstaller({ client, holder, onError, onTurn });
     this.#source =
       files === undefined
         ? secretSource({ client: reviewer, namespace, names: serverNames(reach), onError })
@@ -102,7 +116,7 @@ export class WebhookService implements Webhooks {
    */
   async serve(view: AirwayView, isReady: () => boolean): Promise<void> {
     const { log, host, port, sandbox, reviewer, onCall } = this.#options;
-    this.#trustChanged = () => view.trustChanged();
+    this.#view = view;
     const trusted = await this.#persist(() => this.#source.start(next => this.#trust(next)));
     const username = await this.#persist(() => ownUsername(reviewer));
     if (trusted === undefined || username === undefined) return;
@@ -153,8 +167,15 @@ export class WebhookService implements Webhooks {
     const name = `${spec.plural}.${spec.group}`;
     this.#airways.set(name, { spec, owner });
     if (!this.#isInstalled) return;
-    this.#installer.set(name, instanceWebhooks(this.#facts(), spec, owner));
+    this.#setInstances(name, { spec, owner });
     await this.#installer.idle();
+    const problem = this.#installer.problem(name);
+    if (problem === undefined) return;
+    if (isKubeError(problem, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER")) throw problem;
+    throw errors.AIRWAY_WEBHOOKS_REFUSED(
+      { airway: name, problem: problem instanceof Error ? problem.message : String(problem) },
+      problem,
+    );
   }
 
   removeAirway(airway: string): void {
@@ -167,14 +188,25 @@ export class WebhookService implements Webhooks {
     if (this.#isInstalled) await this.#installer.idle();
   }
 
+  /** One that is refused does not take this replica out of service, which answers the others. */
   check(isLeader: boolean): Check {
     const ok = isLeader ? this.#isRegistered : this.#server !== undefined;
-    return { name: "webhooks", ok, detail: this.#server === undefined ? "not served yet" : "not registered yet" };
+    const refused = this.#installer.problems();
+    const note = refused === 0 ? {} : { note: `${refused} could not be registered, see the log` };
+    return {
+      name: "webhooks",
+      ok,
+      detail: this.#server === undefined ? "not served yet" : "not registered yet",
+      ...note,
+    };
   }
 
-  /** Milliseconds since the epoch; undefined: none is served yet. */
-  certificateExpiry(): number | undefined {
-    return this.#trusted && Date.parse(new X509Certificate(this.#trusted.certificate).validTo);
+  readings(): WebhookReadings {
+    const certificate = this.#trusted?.certificate;
+    return {
+      certificateExpiry: certificate === undefined ? undefined : Date.parse(new X509Certificate(certificate).validTo),
+      unregistered: this.#installer.problems(),
+    };
   }
 
   /** By the last replica: nobody will answer any more. */
@@ -206,8 +238,12 @@ export class WebhookService implements Webhooks {
       const configuration = make(facts);
       this.#installer.set(configuration.metadata.name, configuration);
     }
-    for (const { spec, owner } of this.#airways.values()) void this.setAirway(spec, owner);
+    for (const [name, airway] of this.#airways) this.#setInstances(name, airway);
     this.#kindsChanged();
+  }
+
+  #setInstances(name: string, { spec, owner }: GuardedAirway): void {
+    this.#installer.set(name, instanceWebhooks(this.#facts(), spec, owner));
   }
 
   #trust(next: Trusted): void {
@@ -218,7 +254,7 @@ export class WebhookService implements Webhooks {
     log.info({ configurations: isOther }, "webhooks have got another certificate");
     if (!isOther || !this.#isInstalled) return;
     this.#setAll();
-    this.#trustChanged();
+    this.#view?.trustChanged();
   }
 
   #kindsChanged(): void {

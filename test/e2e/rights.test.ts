@@ -68,6 +68,8 @@ afterAll(async () => {
 });
 
 const rbac = "rbac.authorization.k8s.io/v1";
+const admission = "admissionregistration.k8s.io";
+const crds = "apiextensions.k8s.io/v1";
 
 async function account(name: string, home = namespace): Promise<void> {
   await world.apply({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace: home } });
@@ -90,6 +92,20 @@ async function grantIn(home: string, name: string, ...rules: readonly Rule[]): P
 }
 
 const grant = (name: string, ...rules: readonly Rule[]) => grantIn(namespace, name, ...rules);
+
+/** Resolves when the API server, which hears of rights a moment later, does not allow this any more. */
+function lost(home: string, name: string, resourceAttributes: Readonly<Record<string, string>>): Promise<void> {
+  const review = {
+    apiVersion: "authorization.k8s.io/v1",
+    kind: "SubjectAccessReview",
+    metadata: { name: "" },
+    spec: { user: `system:serviceaccount:${home}:${name}`, resourceAttributes },
+  };
+  return eventually(`${name} has lost its rights`, async () => {
+    const { status } = await world.client.create(review, { fieldManager: "e2e" });
+    expect(status).toMatchObject({ allowed: false });
+  });
+}
 
 /** A kubeconfig as a pod of the account has it. */
 async function tokenOf(name: string): Promise<string> {
@@ -190,6 +206,7 @@ describe("a flight with an account", () => {
     await world.ready(ref);
     // The worst order: no rights are left when the instance ends.
     await world.delete(world.ref(rbac, "RoleBinding", "worker", home));
+    await lost(home, "worker", { namespace: home, resource: "configmaps", verb: "delete" });
     await world.delete(ref);
     await world.condition(ref, saying("forbidden"));
     await world.delete(world.ref("v1", "Namespace", home, ""));
@@ -239,6 +256,38 @@ describe("missing rights", () => {
     const spec = { serviceAccountName: `${namespace}/${who}` };
     const name = await world.applyAirway({ kind: `Of${who}`, flight: echo, spec });
     await world.condition(world.airwayRef(name), saying(code));
+  });
+
+  it("to register an Airway's webhooks are told; what is there goes on, what is new waits; both heal", async () => {
+    const webhookRights = (verbs: readonly string[]) =>
+      controllerRules.map(rule => (rule.apiGroups.includes(admission) ? { ...rule, verbs: [...verbs] } : rule));
+    const grantController = (verbs: readonly string[]) =>
+      serviceAccount(inject("kubeconfig"), { name: "atc-rights", rules: webhookRights(verbs) });
+    const words = saying("cannot patch resource");
+    await grant("worker", onConfigMaps);
+    const spec = { serviceAccountName: "worker" };
+    const former = await world.airway({ kind: "Guarded", flight: echo, spec });
+    await world.instance("Guarded", "guarded", { stages: [[configMap("guarded", { a: "1" })]] });
+    await grantController(read);
+    await lost("default", "atc-rights", {
+      group: admission,
+      resource: "validatingwebhookconfigurations",
+      verb: "patch",
+    });
+    await world.delete(world.webhooks(former));
+    await world.condition(world.airwayRef(former), words);
+    const next = await world.applyAirway({ kind: "Unguarded", flight: echo, spec });
+    await world.condition(world.airwayRef(next), words);
+    expect(await world.client.get(world.ref(crds, "CustomResourceDefinition", next, ""))).toBeUndefined();
+    expect(await atc.metric("atc_webhook_configurations_unregistered")).toBe(2);
+    expect((await atc.page("/readyz")).body).toContain("[+]webhooks ok: 2 could not be registered, see the log");
+    await world.instance("Guarded", "guarded", { stages: [[configMap("guarded", { a: "2" })]] });
+    await grantController([...read, ...write]);
+    for (const name of [former, next]) {
+      await world.ready(world.airwayRef(name));
+      expect(await world.client.get(world.webhooks(name))).toBeDefined();
+    }
+    expect(await atc.metric("atc_webhook_configurations_unregistered")).toBe(0);
   });
 
   it("are told together before the first apply, and heal when they are granted", async () => {
