@@ -20,7 +20,15 @@ spec: { template: "{{ with .x }}\\n---" }
 `;
 
 describe("kwokctl's configuration", () => {
-  const config = kwokctlConfig(name => `/tools/${name}`) as { options: Record<string, unknown> };
+  const ports = {
+    ...{ etcdPort: 20_001, etcdPeerPort: 20_002, kubeApiserverPort: 20_003, kubeControllerManagerPort: 20_004 },
+    ...{ kubeSchedulerPort: 20_005, kwokControllerPort: 20_006 },
+  };
+  const config = kwokctlConfig(name => `/tools/${name}`, ports) as { options: Record<string, unknown> };
+
+  it("says which ports to use", () => {
+    expect(config.options).toMatchObject(ports);
+  });
 
   it("binds to loopback and leaves nothing to be downloaded", () => {
     expect(config.options["bindAddress"]).toBe("127.0.0.1");

@@ -8,19 +8,32 @@
  * - It tells by the pid alone whether a component runs. Pid files of processes that are gone or not ours are removed
  *   before it is asked to start what is missing.
  * - It reads ~/.kwok/kwok.yaml and KWOK_* variables: it gets a configuration and an environment of its own.
+ * - It gives every cluster the highest ports that are free below 32768, so one that is created while a component of another
+ *   is down takes its port. It is told ports.
  */
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { localErrors } from "../errors.ts";
+import { freePort } from "../ports.ts";
 import { findProcesses, type RunningProcess } from "../processes.ts";
 import { removeFile, statePaths, writeFileAtomic } from "../state.ts";
 import { findTool } from "../tool-path.ts";
 import { type ComponentPorts, clusterDirOf, clusterProcesses, components } from "./health.ts";
 
+const portOptions = [
+  "etcdPort",
+  "etcdPeerPort",
+  "kubeApiserverPort",
+  "kubeControllerManagerPort",
+  "kubeSchedulerPort",
+  "kwokControllerPort",
+] as const;
+type PortOptions = Readonly<Record<(typeof portOptions)[number], number>>;
+
 /** What kwokctl is told once, at creation. Pure but for the tools' paths. */
-export function kwokctlConfig(tool: (name: string) => string): unknown {
+export function kwokctlConfig(tool: (name: string) => string, ports: PortOptions): unknown {
   const extra = (name: string, args: Record<string, string>) => ({
     name,
     extraArgs: Object.entries(args).map(([key, value]) => ({ key, value })),
@@ -39,6 +52,7 @@ export function kwokctlConfig(tool: (name: string) => string): unknown {
       kubeSchedulerBinary: tool("kube-scheduler"),
       kwokControllerBinary: tool("kwok"),
       kubectlBinary: tool("true"),
+      ...ports,
     },
     componentsPatches: [
       // Without these two the API server looks for an address of another interface, and fails on a machine that has
@@ -55,8 +69,19 @@ export function kwokctlConfig(tool: (name: string) => string): unknown {
 }
 
 export async function createWithKwokctl(stateDir: string, name: string): Promise<void> {
-  writeFileAtomic(configFile(stateDir), stringify(kwokctlConfig(findTool)));
+  writeFileAtomic(configFile(stateDir), stringify(kwokctlConfig(findTool, await freePorts())));
   await kwokctl(stateDir, name, ["create", "cluster", "--kubeconfig", ""]);
+}
+
+async function freePorts(): Promise<PortOptions> {
+  const taken = new Set<number>();
+  const ports: Partial<Record<keyof PortOptions, number>> = {};
+  for (const option of portOptions) {
+    const port = await freePort(taken);
+    taken.add(port);
+    ports[option] = port;
+  }
+  return ports as PortOptions;
 }
 
 /** Starts the components that do not run; those that do stay untouched. Does not wait until they answer. */

@@ -119,6 +119,8 @@ describe("the cluster", () => {
     expect((await substrate.probe()).cluster.state).toBe("healthy");
 
     const ports = portsOf(substrate);
+    // Ours, which no other cluster is given while one of these components is down.
+    for (const port of ports) expect(Math.floor(port / 10_000)).toBe(2);
     succeeded(await substrate.cli("cluster", "down", "--name", "demo"));
     expect(findProcesses(command => command.includes(substrate.stateDir))).toEqual([]);
     for (const port of ports) expect(await listenError(port)).toBeUndefined();
