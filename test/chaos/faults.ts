@@ -6,7 +6,8 @@ import type { Controller } from "./controller.ts";
 import type { FaultKind, FaultStep } from "./plan.ts";
 
 export interface Victims {
-  readonly proxy: FaultProxy;
+  /** Of each replica its own. */
+  readonly proxies: readonly FaultProxy[];
   readonly controller: Controller;
   readonly cluster: Cluster;
 }
@@ -16,43 +17,45 @@ export async function carryOut(victims: Victims, steps: readonly FaultStep[]): P
   const lasting: Promise<void>[] = [];
   for (const step of steps) {
     await delay(step.pauseMs);
-    const fault = faults[step.kind](victims, step);
-    if (exclusive.has(step.kind)) await fault;
-    else lasting.push(fault);
+    if (isProcessFault(step.kind)) await processFaults[step.kind](victims, step);
+    else lasting.push(strike(proxyFaults[step.kind], victims, step));
   }
   await Promise.all(lasting);
 }
 
-/** Two of these at once would get in each other's way. */
-const exclusive: ReadonlySet<FaultKind> = new Set(["kill", "stop", "restart", "apiServer", "etcd"]);
+/** All replicas, or one that has its own trouble while the others go on. */
+async function strike(fault: ProxyFault, { proxies }: Victims, step: FaultStep): Promise<void> {
+  const one = proxies[(step.count % (proxies.length + 1)) - 1];
+  await Promise.all((one === undefined ? proxies : [one]).map(proxy => fault(proxy, step)));
+}
 
-type Fault = (victims: Victims, step: FaultStep) => Promise<void>;
+type ProxyFault = (proxy: FaultProxy, step: FaultStep) => Promise<void>;
 
 /** The next requests are answered with this status. */
 const answer =
-  (status: number, retryAfter?: number): Fault =>
-  async ({ proxy }, { count }) => {
-    proxy.api.fail({
+  (status: number, retryAfter?: number): ProxyFault =>
+  async ({ api }, { count }) => {
+    api.fail({
       on: everything,
       count,
       act: { type: "answer", status, ...(retryAfter === undefined ? {} : { retryAfter }) },
     });
   };
 
-const faults: Readonly<Record<FaultKind, Fault>> = {
-  cut: async ({ proxy: { network } }, { lastMs }) => {
+const proxyFaults: Readonly<Record<Exclude<FaultKind, ProcessFault>, ProxyFault>> = {
+  cut: async ({ network }, { lastMs }) => {
     network.cut();
     await delay(lastMs);
     network.heal();
   },
-  reset: async ({ proxy }) => proxy.network.reset(),
-  freeze: async ({ proxy }) => proxy.network.freeze(),
-  slow: async ({ proxy: { network } }, { lastMs, count }) => {
+  reset: async ({ network }) => network.reset(),
+  freeze: async ({ network }) => network.freeze(),
+  slow: async ({ network }, { lastMs, count }) => {
     network.slow(count * 10);
     await delay(lastMs);
     network.slow(0);
   },
-  delayOne: async ({ proxy: { api } }, { lastMs, count }) => {
+  delayOne: async ({ api }, { lastMs, count }) => {
     api.delayOneConnection(count * 30);
     await delay(lastMs);
     api.delayOneConnection(undefined);
@@ -61,42 +64,48 @@ const faults: Readonly<Record<FaultKind, Fault>> = {
   answer429RetryAfter: answer(429, 1),
   answer500: answer(500),
   answer503: answer(503),
-  gone: async ({ proxy: { network, api } }, { count }) => {
+  gone: async ({ network, api }, { count }) => {
     api.fail({ on: ["watch", "list"], count, act: { type: "answer", status: 410 } });
     network.reset();
   },
-  loseAnswers: async ({ proxy: { api } }, { count }) => api.fail({ on: ["write"], count, act: { type: "lose" } }),
-  holdWrites: async ({ proxy: { api } }, { lastMs, count }) =>
+  loseAnswers: async ({ api }, { count }) => api.fail({ on: ["write"], count, act: { type: "lose" } }),
+  holdWrites: async ({ api }, { lastMs, count }) =>
     api.fail({ on: ["write"], count: Math.ceil(count / 4), act: { type: "hold", ms: lastMs } }),
-  truncateBodies: async ({ proxy: { api } }, { count }) =>
+  truncateBodies: async ({ api }, { count }) =>
     api.fail({ on: ["list", "read", "write"], count, act: { type: "truncate" } }),
-  truncateEvents: async ({ proxy: { api } }, { count }) => {
+  truncateEvents: async ({ api }, { count }) => {
     for (const watch of api.watches) watch.truncateNext(count % 2 === 0 ? "with a newline" : "without");
   },
-  expireWatches: async ({ proxy: { api } }) => {
+  expireWatches: async ({ api }) => {
     for (const watch of api.watches) watch.expire();
   },
-  dropBookmarks: async ({ proxy: { api } }, { lastMs }) => {
+  dropBookmarks: async ({ api }, { lastMs }) => {
     api.watchFaults.dropBookmarks = true;
     await delay(lastMs);
     api.watchFaults.dropBookmarks = false;
   },
-  staleBookmarks: async ({ proxy: { api } }) => {
+  staleBookmarks: async ({ api }) => {
     for (const watch of api.watches) watch.staleBookmark();
   },
-  replay: async ({ proxy: { network, api } }, { lastMs }) => {
+  replay: async ({ network, api }, { lastMs }) => {
     api.replay = true;
     network.reset();
     await delay(lastMs);
     api.replay = false;
   },
-  kill: async ({ controller }) => controller.replace("SIGKILL"),
-  restart: async ({ controller }) => controller.replace("SIGTERM"),
-  stop: async ({ controller }, { lastMs }) => {
-    controller.signal("SIGSTOP");
-    await delay(lastMs);
-    controller.signal("SIGCONT");
-  },
+};
+
+/** Two of these at once would get in each other's way. */
+type ProcessFault = "kill" | "restart" | "stop" | "apiServer" | "etcd";
+
+const processFaults: Readonly<Record<ProcessFault, (victims: Victims, step: FaultStep) => Promise<void>>> = {
+  kill: ({ controller }) => controller.replace("SIGKILL"),
+  restart: ({ controller }) => controller.replace("SIGTERM"),
+  stop: ({ controller }, { lastMs }) => controller.pause(lastMs),
   apiServer: async ({ cluster }) => cluster.restart?.("kube-apiserver"),
   etcd: async ({ cluster }) => cluster.restart?.("etcd"),
 };
+
+function isProcessFault(kind: FaultKind): kind is ProcessFault {
+  return kind in processFaults;
+}

@@ -13,15 +13,22 @@ export async function chaos(args: readonly string[]): Promise<void> {
     options: {
       trials: { type: "string", default: "200" },
       seed: { type: "string", default: String(Date.now() % 2 ** 32) },
-      batch: { type: "string", default: "20" },
+      batch: { type: "string" },
       writes: { type: "string", default: "20" },
-      faults: { type: "string", default: "8" },
+      faults: { type: "string" },
+      replicas: { type: "string", default: "1" },
     },
   });
   const trials = wholeNumber("trials", values.trials);
-  const batch = Math.min(wholeNumber("batch", values.batch), trials);
+  // A round of many trials lasts little longer than one of few.
+  const large = trials > 1_000;
+  const batch = Math.min(wholeNumber("batch", values.batch ?? (large ? "250" : "20")), trials);
   const seed = wholeNumber("seed", values.seed, 0);
-  const [writes, faults] = [wholeNumber("writes", values.writes), wholeNumber("faults", values.faults, 0)];
+  const [writes, faults] = [
+    wholeNumber("writes", values.writes),
+    wholeNumber("faults", values.faults ?? (large ? "20" : "8"), 0),
+  ];
+  const replicas = wholeNumber("replicas", values.replicas);
   const cluster = { stateDir: resolve(import.meta.dirname, "../../.state/chaos"), name: "chaos" };
   console.log(`seed ${seed}: ${trials} trials, ${batch} at a time`);
   await ensureCluster({ ...cluster, progress: console.log });
@@ -29,14 +36,14 @@ export async function chaos(args: readonly string[]): Promise<void> {
   try {
     const totals = await runChaos({
       kubeconfig: statePaths.kubeconfig(cluster.stateDir),
-      ...{ seed, rounds: Math.ceil(trials / batch), trials: batch, writes, faults },
+      ...{ seed, rounds: Math.ceil(trials / batch), trials: batch, writes, faults, replicas },
       progress: totals => console.log(progressLine(totals, trials, Date.now() - begin)),
     });
     console.log(report(totals, Date.now() - begin));
   } catch (error) {
     if (!(error instanceof ChaosFailure)) throw error;
     console.error(error.message);
-    const sizes = `--batch ${batch} --writes ${writes} --faults ${faults}`;
+    const sizes = `--batch ${batch} --writes ${writes} --faults ${faults} --replicas ${replicas}`;
     console.error(`\nonce more: npm run chaos -- --seed ${error.seed} --trials ${batch} ${sizes}`);
     process.exitCode = 1;
   } finally {
@@ -56,7 +63,7 @@ export function report(totals: Totals, elapsedMs: number): string {
     `${totals.trials} trials in ${totals.rounds} rounds, ${Math.round(elapsedMs / 1000)} s`,
     `${struck} faults: ${faults.join(", ")}`,
     `${totals.writes} writes, ${totals.renders} renders (bound ${totals.mostRenders})`,
-    `${totals.revisions} revisions of Deployments (bound ${totals.mostRevisions})`,
+    `${totals.revisions} revisions of Deployments (bound ${totals.mostRevisions}), ${totals.takeOvers} take-overs`,
     "every child was what the last state renders, and none went back in time",
   ].join("\n");
 }

@@ -65,7 +65,7 @@ export function planRound(seed: number, sizes: Sizes): RoundPlan {
   const possible = { ...weights, ...(sizes.cluster ? {} : { apiServer: 0, etcd: 0 }) };
   return {
     seed,
-    trials: seeds.map(own => planTrial(new Random(own), sizes.writes)),
+    trials: seeds.map(own => planTrial(new Random(own), sizes)),
     faults: Array.from({ length: sizes.faults }, () => ({
       pauseMs: random.integer(0, 1_500),
       kind: random.weighted(possible),
@@ -75,8 +75,16 @@ export function planRound(seed: number, sizes: Sizes): RoundPlan {
   };
 }
 
-function planTrial(random: Random, writes: number): TrialPlan {
-  const steps = Array.from({ length: writes }, () => ({ pauseMs: random.integer(0, 300), write: planWrite(random) }));
+/**
+ * Many trials at once write as much in a second as twenty do: faults are to strike while there is something to be lost, and
+ * not all writes of an instance are to fall into one render.
+ */
+function planTrial(random: Random, { trials, writes }: Sizes): TrialPlan {
+  const longestPauseMs = Math.round(300 * Math.max(1, trials / 20));
+  const steps = Array.from({ length: writes }, () => ({
+    pauseMs: random.integer(0, longestPauseMs),
+    write: planWrite(random),
+  }));
   return { steps };
 }
 

@@ -30,7 +30,7 @@ const lookEveryMs = 1_000;
 
 /** @throws Error with what is wrong; what is asked of the trials must then not be relied on any more. */
 export async function runRound(world: RoundWorld, plan: RoundPlan): Promise<RoundResult> {
-  const { controller, proxy } = world;
+  const { controller, proxies } = world;
   const over = new AbortController();
   const trialWorld = { ...world.trial, signal: over.signal };
   const prefix = `r${plan.seed.toString(36)}`;
@@ -42,8 +42,10 @@ export async function runRound(world: RoundWorld, plan: RoundPlan): Promise<Roun
   try {
     await inTime(Promise.all(trials.map(trial => trial.begin())));
     await inTime(Promise.all([carryOut(world, plan.faults), ...trials.map(trial => trial.run())]));
-    proxy.network.heal();
-    proxy.api.heal();
+    for (const { network, api } of proxies) {
+      network.heal();
+      api.heal();
+    }
     await inTime(quiet(world, trials));
     const renders = (await controller.renders()) - before.renders;
     const bounds = boundsOf(trials, controller.starts - before.starts);

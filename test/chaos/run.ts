@@ -1,4 +1,4 @@
-/** Rounds of chaos, one after the other, against one controller on one cluster. */
+/** Rounds of chaos, one after the other, against one controller of one or several replicas on one cluster. */
 
 import { openProxy } from "../e2e/support/proxy.ts";
 import { World } from "../e2e/support/world.ts";
@@ -14,6 +14,8 @@ export interface ChaosOptions extends Omit<Sizes, "cluster"> {
   /** Of the first round; those of the others follow from it. */
   readonly seed: number;
   readonly rounds: number;
+  /** Of the controller. */
+  readonly replicas: number;
   /** Is told of every round that went well. */
   readonly progress?: (totals: Totals) => void;
 }
@@ -26,6 +28,8 @@ export interface Totals {
   mostRenders: number;
   revisions: number;
   mostRevisions: number;
+  /** From one replica to another. */
+  takeOvers: number;
   readonly faults: Map<FaultKind, number>;
 }
 
@@ -44,8 +48,8 @@ export class ChaosFailure extends Error {
 export async function runChaos(options: ChaosOptions): Promise<Totals> {
   const cluster = clusterOf(options.kubeconfig);
   const world = new World(options.kubeconfig, "chaos");
-  const proxy = await openProxy(options.kubeconfig);
-  const controller = await Controller.start(proxy.kubeconfig);
+  const proxies = await Promise.all(Array.from({ length: options.replicas }, () => openProxy(options.kubeconfig)));
+  const controller = await Controller.start(proxies.map(({ kubeconfig }) => kubeconfig));
   const over = new AbortController();
   cluster.supervise?.(over.signal);
   const totals = emptyTotals();
@@ -61,23 +65,27 @@ export async function runChaos(options: ChaosOptions): Promise<Totals> {
     for (let round = 0; round < options.rounds; round++) {
       const seed = seeds.next().value;
       try {
-        add(totals, await runRound({ proxy, controller, cluster, trial }, planRound(seed, sizes)));
+        add(totals, await runRound({ proxies, controller, cluster, trial }, planRound(seed, sizes)));
       } catch (error) {
         const names = String(error).match(/\br[a-z0-9]+-t\d+-[is]\d/g) ?? [];
         throw new ChaosFailure(seed, error, `${await controller.counts()}\n${controller.log(names)}`);
       }
+      totals.takeOvers = await controller.takeOvers(world.client);
       options.progress?.(totals);
     }
     return totals;
   } finally {
     over.abort();
-    proxy.network.heal();
-    proxy.api.heal();
+    for (const { network, api } of proxies) {
+      network.heal();
+      api.heal();
+    }
     await cluster.heal?.();
     // What fails here is not to hide why it came to this.
-    await world.close().catch((error: unknown) => console.error(error));
-    await controller.end();
-    proxy.close();
+    await world.close({ keepClient: true }).catch((error: unknown) => console.error(error));
+    await controller.end(world.client);
+    await world.client.transport.close();
+    for (const proxy of proxies) proxy.close();
   }
 }
 
@@ -89,7 +97,7 @@ function* seedsFrom(seed: number): Generator<number, never> {
 
 function emptyTotals(): Totals {
   const counts = { rounds: 0, trials: 0, writes: 0, renders: 0, mostRenders: 0, revisions: 0, mostRevisions: 0 };
-  return { ...counts, faults: new Map() };
+  return { ...counts, takeOvers: 0, faults: new Map() };
 }
 
 function add(totals: Totals, result: RoundResult): void {

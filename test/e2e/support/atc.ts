@@ -58,6 +58,13 @@ export class Atc {
     return { status: response.status, body: await response.text() };
   }
 
+  ready(): Promise<void> {
+    return eventually("the controller is ready", async () => {
+      const { status, body } = await this.page("/readyz");
+      if (status !== 200) throw new Error(`${body}\n${this.logs()}`);
+    });
+  }
+
   /** Sum of the samples of one metric that carry these labels. */
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
     const { body } = await this.page("/metrics");
@@ -136,9 +143,6 @@ export async function withAdmission(kubeconfig: string, name = "atc"): Promise<A
 /** Starts a controller and waits until it is ready. */
 export async function startAtc(options: AtcOptions): Promise<Atc> {
   const atc = new Atc(options);
-  await eventually("the controller is ready", async () => {
-    const { status, body } = await atc.page("/readyz");
-    if (status !== 200) throw new Error(`${body}\n${atc.logs()}`);
-  });
+  await atc.ready();
   return atc;
 }
