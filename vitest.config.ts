@@ -12,9 +12,10 @@ export default defineConfig({
           name: "unit",
           include: ["**/*.test.ts"],
           exclude: ["node_modules/**", ".tools/**", ".state/**", "test/**"],
-          testTimeout: 20_000,
-          // The Pulumi program is loaded in one, which takes its time on a busy machine.
+          // Of what never comes. A test that takes a second by itself may take twenty on a busy machine.
+          testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
         },
       },
       {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createClient, type KubeClient } from "./client.ts";
 import type { KubeObject } from "./object.ts";
 import { createReflector, type Reflector, type ReflectorOptions, type WatchEnd } from "./reflector.ts";
@@ -248,7 +248,7 @@ describe("goes on where it was after", () => {
     await proveWatch(watch, 1000);
     watch.cut();
     const silent = await answerWatch(1000);
-    await vi.waitFor(() => expect(reflector.state().phase).toBe("watching"));
+    await expect.poll(() => reflector.state().phase).toBe("watching");
     clock.advance(90_000);
     await silent.closed;
     await answerList(700, object("a", 5));
@@ -272,7 +272,7 @@ describe("goes on where it was after", () => {
     const attempt = await server.next();
     expect(reflector.state().ageMs).toBeGreaterThanOrEqual(60_000);
     attempt.open();
-    await vi.waitFor(() => expect(reflector.state().ageMs).toBe(0));
+    await expect.poll(() => reflector.state().ageMs).toBe(0);
   });
 
   test("500 again and again, with growing pauses up to a bound", async () => {
@@ -481,7 +481,7 @@ describe("a kind that is not served any more", () => {
     reflector.recheck();
     (await server.next()).json(200, { resources: [] });
     await watch.closed;
-    await vi.waitFor(() => expect(failures).toEqual(["KUBE_UNKNOWN_KIND"]));
+    await expect.poll(() => failures).toEqual(["KUBE_UNKNOWN_KIND"]);
     reflector.recheck();
     (await server.next()).json(200, discovered);
     await answerList(30, object("b", 29));

@@ -1,22 +1,27 @@
 import { createServer as createHttpServer, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { FakeApiServer } from "./testing/fakeApiServer.ts";
 import { createTransport } from "./transport.ts";
 
 let server: FakeApiServer;
 
-const options = { h2c: true, pingIntervalMs: 40 };
+const options = { h2c: true, pingIntervalMs: 5_000 };
 const get = { method: "GET", path: "/version" };
 const watch = { method: "GET", path: "/api/v1/pods" };
 
 beforeEach(async () => {
+  // Looks at connections pass when the test says so: a busy machine is silent, too.
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   server = await FakeApiServer.start();
 });
 
-afterEach(() => server.kill());
+afterEach(async () => {
+  vi.useRealTimers();
+  await server.kill();
+});
 
-/** Has a connection fall silent, and waits until that is noticed. */
+/** Has a connection fall silent for three pings, and waits until that is noticed. */
 async function cutOfSilence(): Promise<void> {
   const proxy = await freezableProxy(server.port);
   const config = { ...server.config, server: `http://127.0.0.1:${proxy.port}` };
@@ -26,6 +31,7 @@ async function cutOfSilence(): Promise<void> {
   const seen = (await opening).lines[Symbol.asyncIterator]();
   const line = seen.next();
   proxy.freeze();
+  vi.advanceTimersByTime(15_000);
   await expect(line).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE", message: expect.stringContaining("pings") });
   const answer = pinging.request(get);
   (await server.next()).text(200, "alive");

@@ -26,6 +26,12 @@ afterEach(async () => {
   await server.kill();
 });
 
+/** Time-outs of requests pass when the test says so: the machine may take its time before a request has arrived. */
+function holdTimeouts(): void {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+}
+
 describe("a request", () => {
   test("carries method, query, headers and body, and resolves with any status", async () => {
     const answer = transport.request({
@@ -139,8 +145,9 @@ describe("a request", () => {
   });
 
   test("with a body is not cut off when nobody waits for it any more, and leaves its connection as it was", async () => {
+    holdTimeouts();
     const abort = new AbortController();
-    const write = { method: "PATCH", path: "/api/v1/pods", body: "{}" };
+    const write = { method: "POST", path: "/api/v1/pods", body: "{}" };
     const given = [
       transport.request({ ...write, signal: abort.signal }),
       transport.request({ ...write, timeoutMs: 20 }),
@@ -148,14 +155,17 @@ describe("a request", () => {
     const requests = [await server.next(), await server.next()];
     abort.abort(new Error("enough"));
     await expect(given[0]).rejects.toThrow("enough");
+    vi.advanceTimersByTime(20);
     await expect(given[1]).rejects.toThrow("0.02 s");
     for (const request of requests) request.text(200, "");
     for (const request of requests) expect(await request.closed).toBe(0);
   });
 
   test("has a time-out", async () => {
+    holdTimeouts();
     const answer = transport.request({ ...get, method: "POST", timeoutMs: 20 });
     await server.next();
+    vi.advanceTimersByTime(20);
     await expect(answer).rejects.toMatchObject({
       code: "KUBE_UNAVAILABLE",
       message: expect.stringContaining("0.02 s"),
@@ -169,8 +179,7 @@ describe("a request", () => {
 });
 
 test("a request whose time is over at the very moment of the close opens nothing anew", async () => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-  onTestFinished(() => void vi.useRealTimers());
+  holdTimeouts();
   const unanswered = transport.request({ ...get, method: "POST" });
   await server.next();
   const closed = transport.close();
@@ -270,11 +279,13 @@ describe("a stream", () => {
 });
 
 test("a connection that answers pings and nothing else gets nothing new, and keeps what runs on it", async () => {
+  holdTimeouts();
   const opening = transport.stream(watch);
   const open = (await server.next()).open();
   const seen = (await opening).lines[Symbol.asyncIterator]();
   const forgotten = transport.stream({ ...watch, timeoutMs: 50 });
   const first = await server.next();
+  vi.advanceTimersByTime(50);
   await expect(forgotten).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE" });
   const again = transport.stream(watch);
   const second = await server.next();
@@ -314,6 +325,7 @@ describe("a connection on which the server wants nothing new", () => {
 });
 
 test("what waits for a connection that does not come about goes to another one when somebody gave up waiting", async () => {
+  holdTimeouts();
   const sockets: Socket[] = [];
   const arrived = new Mailbox<Socket>();
   const mute = createServer(socket => {
@@ -326,6 +338,7 @@ test("what waits for a connection that does not come about goes to another one w
   const secure = createTransport({ ...server.config, server: `https://127.0.0.1:${port}` }, options());
   const outcomes = [{ timeoutMs: 50 }, {}].map(limit => secure.request({ ...get, ...limit, method: "POST" }));
   await arrived.take();
+  vi.advanceTimersByTime(50);
   await expect(outcomes[0]).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE" });
   await arrived.take();
   // The one that waits, too, was tried once and is tried again.
@@ -361,16 +374,18 @@ test("a request may be aborted because another one of its connection has just br
 });
 
 test("a connection that was given up is closed when nothing runs on it any more, and with all others", async () => {
+  holdTimeouts();
   const opening = transport.stream(watch);
   const open = (await server.next()).open();
   const seen = (await opening).lines[Symbol.asyncIterator]();
   const forgotten = transport.stream({ ...watch, timeoutMs: 50 });
   const unanswered = await server.next();
+  vi.advanceTimersByTime(50);
   await expect(forgotten).rejects.toMatchObject({ code: "KUBE_UNAVAILABLE" });
   await unanswered.closed;
   open.end();
   expect(await seen.next()).toEqual({ value: undefined, done: true });
-  await vi.waitFor(() => expect(transport.stats()).toMatchObject({ streams: 0, streamConnections: 0 }));
+  await expect.poll(() => transport.stats()).toMatchObject({ streams: 0, streamConnections: 0 });
 });
 
 describe("behind the fence", () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../kube/object.ts";
 import { createEventRecorder, type EventInput, type EventResult } from "./events.ts";
 
@@ -124,7 +124,7 @@ describe("Events about rolls while other rolls wait", () => {
     const { sent, clock, events } = recorder(undefined, () => questions.shift() ?? false);
     events.record(backend, rolled);
     clock.now += 3_000;
-    await vi.waitFor(() => expect(sent).toMatchObject([{ eventTime: "2026-01-02T03:04:05.678000Z" }]));
+    await expect.poll(() => sent).toMatchObject([{ eventTime: "2026-01-02T03:04:05.678000Z" }]);
     expect(questions).toEqual([]);
   });
 
@@ -134,7 +134,7 @@ describe("Events about rolls while other rolls wait", () => {
     await new Promise(setImmediate);
     expect(sent).toEqual([]);
     clock.now += 10_000;
-    await vi.waitFor(() => expect(sent).toHaveLength(1));
+    await expect.poll(() => sent).toHaveLength(1);
   });
 
   test("are sent at once by a flush", async () => {
