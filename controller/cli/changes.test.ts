@@ -1,9 +1,13 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { KubeClient } from "../kube/client.ts";
 import type { KubeObject, ObjectRef } from "../kube/object.ts";
 import { changesBetween, changesOf } from "./changes.ts";
 import { changesText } from "./changesText.ts";
 import { createCurtain } from "./curtain.ts";
+
+// Or it would be coloured where tests run in a terminal.
+beforeEach(() => void vi.stubEnv("FORCE_COLOR", "0"));
+afterEach(() => void vi.unstubAllEnvs());
 
 const annotations = { "instance.atc.yoke.cd/release": "r", "instance.atc.yoke.cd/namespace": "n" };
 const name = { release: "r", namespace: "n", owner: "n/r", history: "r" };

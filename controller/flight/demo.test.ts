@@ -30,7 +30,7 @@ function runOf(spec: unknown, objects: readonly (typeof secret)[]): FlightRun {
     stdin: JSON.stringify({ ...instance, spec }),
     args: ["examples.com.Backend.shop.nginx"],
     env: { NAMESPACE: "shop" },
-    timeoutMs: 10_000,
+    timeoutMs: 50_000,
     maxMemoryMib: 0,
     lookup: async () => (objects[0] ? { state: "ok", object: objects[0] } : { state: "not-found", message: "none" }),
   };

@@ -14,7 +14,7 @@ function runOf(code: string, over: Partial<FlightRun> = {}): FlightRun {
     stdin: "",
     args: [],
     env: {},
-    timeoutMs: 10_000,
+    timeoutMs: 50_000,
     maxMemoryMib: 64,
     lookup: async () => ({ state: "not-found", message: "no such object" }),
     ...over,

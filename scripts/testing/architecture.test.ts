@@ -51,7 +51,11 @@ describe("the architecture rules", () => {
     const only = "--only=style/noRestrictedImports";
     try {
       const options = { cwd: folder, encoding: "utf8" as const, stdio: "pipe" as const };
-      execFileSync("biome", ["lint", "--colors=off", "--max-diagnostics=100", only, "."], options);
+      execFileSync(
+        join(root, "node_modules/.bin/biome"),
+        ["lint", "--colors=off", "--max-diagnostics=100", only, "."],
+        options,
+      );
     } catch (error) {
       const { stdout, stderr } = error as SpawnSyncReturns<string>;
       report = `${stdout}${stderr}`;
