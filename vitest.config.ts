@@ -15,6 +15,8 @@ export default defineConfig({
           // Of what never comes. A test that takes a second by itself may take twenty on a busy machine.
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // The servers of tests are on this machine, whatever proxy it has for others.
+          env: { NO_PROXY: "127.0.0.1", no_proxy: "127.0.0.1" },
           expect: { poll: { timeout: 30_000 } },
         },
       },
