@@ -87,6 +87,10 @@ function setUp(
       const object = { ...body, ...live };
       return { object: { ...object, metadata: { ...object.metadata, resourceVersion: "900" } }, created: false };
     },
+    async create(body: KubeObject) {
+      applied.push(body.kind);
+      return body;
+    },
     list: async () => ({ items: [], resourceVersion: "1" }),
     get: async () => undefined,
     delete: async () => options.deleting?.() ?? "deleted",
@@ -248,6 +252,23 @@ describe("reconcileRelease", () => {
     watch.upsert({ ...instance("u1", "10"), status: { atc: { flight: "sha256:a", inputs: "a.b.c", revision } } });
     await expect(reconcileRelease(context, owner)).rejects.toMatchObject({ code: "FLIGHT_EXIT" });
     expect(statuses).toMatchObject([{ status: { atc: { inputs: "" } } }]);
+  });
+
+  it("keeps the state before a failure, for no run that succeeds may follow", async () => {
+    let failing = false;
+    const { context, owner, statuses, applied, watch } = setUp({ fails: () => failing });
+    watch.upsert(instance("u1", "10"));
+    await reconcileRelease(context, owner);
+    failing = true;
+    watch.upsert({ ...instance("u1", "902"), spec: { edited: true } });
+    await expect(reconcileRelease(context, owner)).rejects.toMatchObject({ code: "FLIGHT_EXIT" });
+    expect(applied).not.toContain("Secret");
+    Object.assign(context, { now: () => 1_000 });
+    await expect(reconcileRelease(context, owner)).rejects.toMatchObject({ code: "FLIGHT_EXIT" });
+    expect(applied.filter(kind => kind === "Secret")).toHaveLength(1);
+    expect(context.unwritten.size).toBe(0);
+    expect(statuses.at(-1)).toMatchObject({ status: { conditions: [{ status: "False", reason: "Error" }] } });
+    expect(statuses.at(-1)).not.toMatchObject({ status: { atc: { revision: { pending: true } } } });
   });
 
   it("keeps nothing of an instance in whose place there is another one", async () => {

@@ -39,16 +39,21 @@ export async function reconcileRelease(context: Context, owner: Owner): Promise<
   if (object.metadata.deletionTimestamp !== undefined) return end(context, owner, object, state);
   // Both of one moment, and before the render: a later change leaves a digest that does not match, hence another run.
   const input = owner.input();
+  let run: Run | undefined;
   try {
     const spec = await owner.spec(object);
     if (spec === undefined) return await tellUnloaded(context, owner, object, state);
     const draft = owner.access.index.begin(owner.key);
-    return await look({ context, owner, state, spec, input, draft }, object);
+    run = { context, owner, state, spec, input, draft };
+    return await look(run, object);
   } catch (error) {
     countRender(context, owner, "failed");
     if (isKubeError(error, "KUBE_FORBIDDEN")) owner.access.rights.forget();
     const stated = error instanceof FlightExit ? error.stated : undefined;
     await tellFailure(context, owner, object, state, { error, reason: "Error", action: "Render", stated });
+    const ready = problemOf(error, "Error");
+    // What rolled shortly before this: the way back, and no run may succeed to keep it.
+    if (run !== undefined && ready !== undefined) await keepRevisions(run, object, ready);
     throw error;
   }
 }
