@@ -4,7 +4,7 @@ import { readClusterRecord } from "./cluster/health.ts";
 import { deleteCluster } from "./cluster.ts";
 import { lockHolder } from "./lock.ts";
 import { removeFile, statePaths } from "./state.ts";
-import { allServicesDown, endedSupervisor, serviceDown as endOneService } from "./supervisor/client.ts";
+import { allServicesDown, serviceDown as endOneService } from "./supervisor/client.ts";
 import { recordedServices } from "./supervisor/record.ts";
 
 export async function clusterDown(stateDir: string, name: string): Promise<string> {
@@ -14,7 +14,6 @@ export async function clusterDown(stateDir: string, name: string): Promise<strin
 
 export async function serviceDown(stateDir: string, name: string): Promise<string> {
   await endOneService(stateDir, name);
-  await endedSupervisor(stateDir);
   return removeIfEmpty(stateDir);
 }
 

@@ -8,7 +8,7 @@ import { CodedError } from "../../lib/errors.ts";
 import { localErrors } from "../errors.ts";
 import { call } from "../http.ts";
 import { lockHolder } from "../lock.ts";
-import { endProcesses } from "../processes.ts";
+import { endProcesses, isAlive, type ProcessIdentity } from "../processes.ts";
 import { lastLines, openStateDir, statePaths } from "../state.ts";
 import { findTool } from "../tool-path.ts";
 import type { UpRequest } from "./daemon.ts";
@@ -45,19 +45,22 @@ export async function serviceUp(
   }
 }
 
-/** Ends the service and forgets it. One that is not there is fine. */
+/** Ends the service and forgets it; with the last one ends the supervisor. One that is not there is fine. */
 export async function serviceDown(dir: string, name: string): Promise<void> {
   const stateDir = openStateDir(dir);
+  const supervisor = lockHolder(stateDir, "supervisor");
   if (await answers(stateDir)) await ask(stateDir, "DELETE", `/services/${name}`).catch(rethrowCoded);
   await endService(stateDir, name);
   removeRecord(stateDir, name);
+  if (supervisor !== undefined) await endedSupervisor(stateDir, supervisor);
 }
 
 /** Ends the supervisor with all its services, and what a killed one has left behind. */
 export async function allServicesDown(dir: string): Promise<void> {
   const stateDir = openStateDir(dir);
-  if (await answers(stateDir)) await ask(stateDir, "DELETE", "/").catch(rethrowCoded);
+  // Before it is asked to end: it gives up its lock some moments before its process is gone.
   const supervisor = lockHolder(stateDir, "supervisor");
+  if (await answers(stateDir)) await ask(stateDir, "DELETE", "/").catch(rethrowCoded);
   if (supervisor !== undefined) await endProcesses([supervisor], answerWithinMs);
   for (const name of recordedServices(stateDir)) {
     await endService(stateDir, name);
@@ -66,10 +69,10 @@ export async function allServicesDown(dir: string): Promise<void> {
   await endStrays(stateDir);
 }
 
-/** Waits for the end of a supervisor that has nothing left to do. */
-export async function endedSupervisor(stateDir: string): Promise<void> {
+/** Waits for the end of a supervisor that has nothing left to do: of its process, which outlives its lock. */
+async function endedSupervisor(stateDir: string, supervisor: ProcessIdentity): Promise<void> {
   const deadline = Date.now() + answerWithinMs;
-  const ending = () => recordedServices(stateDir).length === 0 && lockHolder(stateDir, "supervisor") !== undefined;
+  const ending = () => recordedServices(stateDir).length === 0 && isAlive(supervisor);
   while (ending() && Date.now() < deadline) await delay(20);
 }
 
