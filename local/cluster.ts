@@ -136,22 +136,28 @@ async function ensureLocked({
 async function bringUp(site: Site): Promise<boolean> {
   const found = await problemsOf(site);
   if (found.problems.length === 0) return false;
-  // All processes are there but do not answer: they are just starting, or they hang.
-  if ((await waitReady(site, found.dead.length === 0 ? hangsAfterMs : readyWithinMs)).length === 0) return true;
+  // All processes are there but do not answer: they are slow, just starting, or they hang.
+  const { problems: left, started } = await waitReady(site, found.dead.length === 0 ? hangsAfterMs : readyWithinMs);
+  if (left.length === 0) return started;
   site.progress("the cluster does not become ready; restarting all of it with the same data");
   await endProcesses(clusterProcesses(site.clusterDir), 5_000);
-  const problems = await waitReady(site, readyWithinMs);
+  const { problems } = await waitReady(site, readyWithinMs);
   if (problems.length > 0) throw notReady(site, problems);
   return true;
 }
 
-/** Starts what is dead, also what gave up while another was not there yet, until all answer. Returns what does not. */
-async function waitReady(site: Site, withinMs: number): Promise<readonly string[]> {
+/**
+ * Starts what is dead, also what gave up while another was not there yet, until all answer. Returns what does not, and
+ * whether anything was started.
+ */
+async function waitReady(site: Site, withinMs: number): Promise<{ problems: readonly string[]; started: boolean }> {
   const deadline = Date.now() + withinMs;
+  let started = false;
   for (;;) {
     const { problems, dead } = await problemsOf(site);
-    if (problems.length === 0 || Date.now() >= deadline) return problems;
+    if (problems.length === 0 || Date.now() >= deadline) return { problems, started };
     if (dead.length > 0) {
+      started = true;
       // At each attempt: the port may be what it died of.
       await moveAwayFromTakenPorts(site);
       site.progress(`starting ${dead.join(", ")}`);

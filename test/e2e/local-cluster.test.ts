@@ -217,6 +217,22 @@ describe("the cluster", () => {
     expect(await markStatus(substrate)).toBe(200);
   });
 
+  it("that is only slow to answer is waited for, and nothing of it is started", async () => {
+    const substrate = newSubstrate();
+    succeeded(await substrate.clusterUp());
+    const before = recordOf(substrate);
+    const running = [...runningComponents(dirOf(substrate))];
+    const pid = pidOf(substrate, "kube-apiserver");
+    process.kill(pid, "SIGSTOP");
+    const waiting = substrate.clusterUp();
+    // By the end of the second look the one of `up` is over, too.
+    for (const _ of ["first", "second"]) expect((await substrate.probe()).cluster.state).toBe("broken");
+    process.kill(pid, "SIGCONT");
+    succeeded(await waiting);
+    expect([...runningComponents(dirOf(substrate))]).toEqual(running);
+    expect(recordOf(substrate)).toEqual(before);
+  });
+
   it("whose folder was moved is created anew, and the old processes end", async () => {
     const substrate = newSubstrate("state");
     succeeded(await substrate.clusterUp());
