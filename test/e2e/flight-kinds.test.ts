@@ -191,7 +191,7 @@ describe("the history", () => {
 describe("a ClusterFlight", () => {
   it("may use every namespace, and takes its objects along", async () => {
     const second = `${namespace}-2`;
-    await world.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: second } });
+    await world.freshNamespace(second);
     const ref = clusterFlightRef("e2e-flights-wide");
     const objects = [configMapIn(namespace, "wide"), configMapIn(second, "wide")];
     const ready = await flight(ref, { input: JSON.stringify(objects) });

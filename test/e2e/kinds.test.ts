@@ -34,6 +34,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await world.delete(crdRef);
+  // Else a release may wait for a Widget's foreground deletion, and that for a garbage collector who knows no Widgets yet.
+  await world.gone(crdRef);
   await world.close().finally(() => atc.kill("SIGTERM"));
 });
 

@@ -2,8 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { createClient } from "../../../controller/kube/client.ts";
 import { loadConfig } from "../../../controller/kube/config.ts";
+import { eventually } from "./eventually.ts";
 
 export interface Identity {
   /** Path of the kubeconfig. */
@@ -21,7 +23,7 @@ export interface AccountRequest {
 
 const fieldManager = "e2e";
 
-/** Makes the account, binds it, and asks for a token that lasts for the tests. */
+/** Makes the account, binds it, asks for a token that lasts for the tests, and waits until its rights count. */
 export async function serviceAccount(
   admin: string,
   { name, namespace = "default", rules }: AccountRequest,
@@ -54,10 +56,35 @@ export async function serviceAccount(
     if (answer.status !== 201) throw new Error(`no token for ${name}: HTTP ${answer.status} ${answer.body}`);
     const { token } = (JSON.parse(answer.body) as { status: { token: string } }).status;
     const { server, ca } = config;
+    const kubeconfig = writeKubeconfig({ name, server, ca, token });
+    await rightsCount(kubeconfig, namespace, rules ?? [everything]);
     return {
-      kubeconfig: writeKubeconfig({ name, server, ca, token }),
+      kubeconfig,
       username: `system:serviceaccount:${namespace}:${name}`,
     };
+  } finally {
+    await client.transport.close();
+  }
+}
+
+const everything = { verbs: ["*"], apiGroups: ["*"], resources: ["*"] };
+
+/** The API server learns of roles and bindings by watches, some moments after they are written. */
+async function rightsCount(kubeconfig: string, namespace: string, rules: readonly unknown[]): Promise<void> {
+  const client = createClient(loadConfig({ kubeconfig }));
+  const review = {
+    apiVersion: "authorization.k8s.io/v1",
+    kind: "SelfSubjectRulesReview",
+    metadata: { name: "" },
+    spec: { namespace },
+  };
+  try {
+    await eventually(`the rights of ${kubeconfig} count`, async () => {
+      const { status } = await client.create(review, { fieldManager });
+      const { resourceRules } = status as { resourceRules: unknown[] };
+      const missing = rules.filter(rule => !resourceRules.some(known => isDeepStrictEqual(known, rule)));
+      if (missing.length > 0) throw new Error(JSON.stringify(missing));
+    });
   } finally {
     await client.transport.close();
   }

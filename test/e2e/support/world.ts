@@ -2,8 +2,9 @@
 import { createHash } from "node:crypto";
 import { createClient, type KubeClient } from "../../../controller/kube/client.ts";
 import { loadConfig } from "../../../controller/kube/config.ts";
+import { controllerName } from "../../../controller/kube/controllerName.ts";
 import { isKubeError } from "../../../controller/kube/errors.ts";
-import type { KubeObject, ObjectRef } from "../../../controller/kube/object.ts";
+import type { KubeObject, ObjectRef, ResourceType } from "../../../controller/kube/object.ts";
 import { eventually } from "./eventually.ts";
 
 export interface Condition {
@@ -31,6 +32,9 @@ const anything = {
   properties: { spec: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
 };
 
+/** For what Kubernetes' own controllers end in their own time: a namespace, CRDs, foreground deletions. */
+const cleanUpMs = 120_000;
+
 export class World {
   readonly client: KubeClient;
   readonly namespace: string;
@@ -45,8 +49,11 @@ export class World {
 
   /** Removes what an interrupted run left, which like `close` needs a running controller. */
   async open(): Promise<void> {
-    const type = await this.client.discovery.resolve("yoke.cd/v1alpha1", "Airway");
-    const { items } = type === undefined ? { items: [] } : await this.client.list(type);
+    // A controller is ready when it watches its kinds; discovery names each of them some moments later.
+    const type = await this.served("yoke.cd/v1alpha1", "Airway");
+    await this.served("yoke.cd/v1alpha1", "Flight");
+    await this.served("yoke.cd/v1alpha1", "ClusterFlight");
+    const { items } = await this.client.list(type);
     const left = items.map(airway => airway.metadata.name).filter(name => name.endsWith(`.${this.group}`));
     for (const name of left) this.#airways.add(name);
     await this.close({ keepClient: true });
@@ -57,19 +64,31 @@ export class World {
   async close({ keepClient = false } = {}): Promise<void> {
     await this.deleteAirways();
     await this.delete(this.ref("v1", "Namespace", this.namespace, ""));
-    await this.gone(this.ref("v1", "Namespace", this.namespace, ""));
+    await this.gone(this.ref("v1", "Namespace", this.namespace, ""), cleanUpMs);
     if (!keepClient) await this.client.transport.close();
   }
 
   async deleteAirways(): Promise<void> {
     await Promise.all([...this.#airways].map(name => this.delete(this.airwayRef(name))));
-    await Promise.all([...this.#airways].map(name => this.gone(this.airwayRef(name))));
+    await Promise.all([...this.#airways].map(name => this.gone(this.airwayRef(name), cleanUpMs)));
+  }
+
+  /** Waits until discovery names a kind, and forgets what this client was told before. */
+  served(apiVersion: string, kind: string): Promise<ResourceType> {
+    return eventually(`${kind} of ${apiVersion} is served`, async () => {
+      this.client.discovery.invalidate(apiVersion);
+      const type = await this.client.discovery.resolve(apiVersion, kind);
+      if (type === undefined) throw new Error("it is not");
+      return type;
+    });
   }
 
   /** Makes sure that there is a namespace, and that it is not about to go. */
   async freshNamespace(name: string): Promise<void> {
     const object = await this.client.get(this.ref("v1", "Namespace", name, ""));
-    if (object?.metadata.deletionTimestamp !== undefined) await this.gone(this.ref("v1", "Namespace", name, ""));
+    if (object?.metadata.deletionTimestamp !== undefined) {
+      await this.gone(this.ref("v1", "Namespace", name, ""), cleanUpMs);
+    }
     await this.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
   }
 
@@ -121,6 +140,8 @@ export class World {
    * foreground deletion waits for, meets a new kind only half a minute later.
    */
   async letGo(ref: ObjectRef): Promise<void> {
+    // Who asked for the group's kinds a moment before there was this one would take the object for gone.
+    this.client.discovery.invalidate(ref.apiVersion);
     await eventually(`${ref.kind} ${ref.name} is being deleted or gone`, async () => {
       const object = await this.client.get(ref).catch(notServed);
       if (object === undefined) return;
@@ -214,12 +235,13 @@ export class World {
     });
   }
 
-  /** The notes of the controller's Events about an object. */
+  /** The notes of the controller's Events about an object; a Deployment of the same name has some of others. */
   async events(name: string): Promise<string[]> {
     const type = await this.client.discovery.resolve("events.k8s.io/v1", "Event");
     if (type === undefined) throw new Error("the cluster has no Events");
     const { items } = await this.client.list(type, { namespace: this.namespace });
     return items
+      .filter(event => event["reportingController"] === controllerName)
       .filter(event => (event["regarding"] as { name?: string }).name === name)
       .map(event => `${event["reason"]}: ${event["note"]}`);
   }
