@@ -54,7 +54,8 @@ export class Atc {
   }
 
   async page(path: "/healthz" | "/readyz" | "/metrics"): Promise<{ status: number; body: string }> {
-    const response = await fetch(`http://${await this.#address.promise}${path}`);
+    // A connection of its own: one that is kept may be closed by the server just when it is used again.
+    const response = await fetch(`http://${await this.#address.promise}${path}`, { headers: { connection: "close" } });
     return { status: response.status, body: await response.text() };
   }
 
