@@ -65,10 +65,12 @@ describe("a stop", () => {
   it("leaves them to a replica that stands by", async () => {
     await atc.kill("SIGTERM");
     const shared = { LEADER_ELECT: "true", LEASE_NAME: "admission-e2e", LEASE_DURATION: "5s" };
+    const url = async () => (await clientConfigOf(world, "atc-airway")).url;
     const first = await startAtc({ ...options, env: { ...options.env, ...shared } });
+    // Before it leads it is ready as one that stands by.
+    await eventually("it is asked", async () => expect(await url()).toContain(options.env?.["WEBHOOK_URL"]));
     const other = await withAdmission(inject("kubeconfig"));
     const second = await startAtc({ ...other, env: { ...other.env, ...shared } });
-    const url = async () => (await clientConfigOf(world, "atc-airway")).url;
     expect(await url()).toContain(options.env?.["WEBHOOK_URL"]);
     await first.kill("SIGTERM");
     expect(await present()).toEqual(own);

@@ -44,8 +44,11 @@ describe("the metrics", () => {
   it("count reviews by what was decided, and tell when the certificate ends", async () => {
     const reviews = (decision: string) => atc.metric("atc_admission_seconds_count", { webhook: "instance", decision });
     const [allowed, denied] = [await reviews("allowed"), await reviews("denied")];
+    // The API server asks some moments after the configuration was written.
+    await eventually("a bad instance is refused", async () =>
+      expect(await refusal(world.applyInstance("Echo", "refused", { stages: 7 }))).not.toBe("accepted"),
+    );
     await world.instance("Echo", "counted", { stages: [configMap("counted")] });
-    expect(await refusal(world.applyInstance("Echo", "refused", { stages: 7 }))).not.toBe("accepted");
     expect(await reviews("allowed")).toBeGreaterThan(allowed);
     expect(await reviews("denied")).toBeGreaterThan(denied);
     expect(await atc.metric("atc_certificate_expiry_timestamp_seconds")).toBeGreaterThan(Date.now() / 1000);

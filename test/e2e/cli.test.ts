@@ -57,7 +57,7 @@ function instance(name: string, spec: Record<string, unknown> = {}): KubeObject 
   return { apiVersion: `${group}/v1`, kind: "Backend", metadata: { name, namespace }, spec };
 }
 
-/** A Backend that has rolled through these values of its Secret, each kept as a revision. */
+/** A Backend that has rolled through these values of its Secret, each kept as a revision, and is rolled out. */
 async function rolled(name: string, values: readonly string[]): Promise<void> {
   for (const [at, value] of values.entries()) {
     await world.secret(name, value);
@@ -68,6 +68,7 @@ async function rolled(name: string, values: readonly string[]): Promise<void> {
       expect(revisions).toHaveLength(at + 1);
     });
   }
+  await world.ready(world.instanceRef("Backend", name));
 }
 
 function shows(name: string, value: string): Promise<void> {
@@ -251,7 +252,7 @@ describe("wrong input", () => {
   it.each([
     [["why", "nothing/x"], "CLI_KIND_UNKNOWN"],
     [["why", "backend/absent"], "CLI_OBJECT_MISSING"],
-    [["why", "configmap/kube-root-ca.crt"], "CLI_NO_RELEASE"],
+    [["why", "configmap/flight-backends"], "CLI_NO_RELEASE"],
     [["why", "backend"], "CLI_USAGE"],
     [["preview", "--airway", "absent.example.com", "--flight", "x.js"], "CLI_OBJECT_MISSING"],
     [["preview", "-f", "/nonexistent.yaml"], "CLI_FILE_UNREADABLE"],

@@ -221,6 +221,7 @@ describe("a changed Secret", () => {
   it("costs no write where the render is the same", async () => {
     await world.secret("same", "value");
     await world.instance("Backend", "same");
+    await eventually("the beginning is told", async () => expect(await world.events("same")).not.toEqual([]));
     await atc.kept();
     const count = await writes();
     const rendered = () => atc.metric("atc_renders_total", { airway: `backends.${group}`, result: "rendered" });
@@ -396,8 +397,10 @@ describe("a changed flight", () => {
       spec: { wasmUrls: await world.publish("flight-two", version("three")) },
     });
     await shows("three");
-    const stories = await world.events("versioned");
-    expect(stories.some(story => story.includes(`Airway versioneds.${group} flight changed`))).toBe(true);
+    await eventually("an Event tells the cause", async () => {
+      const stories = await world.events("versioned");
+      expect(stories.some(story => story.includes(`Airway versioneds.${group} flight changed`))).toBe(true);
+    });
   });
 
   it("with another checksum is told, and the former one goes on", async () => {

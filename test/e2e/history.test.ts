@@ -247,9 +247,13 @@ describe("why a release rolled", () => {
     const [was, is] = [there?.causes[0]?.keys[0], back?.causes[0]?.keys[0]];
     expect([is?.before, is?.after]).toEqual([was?.after, was?.before]);
     expect(first?.changes).toMatchObject([{ why: "missing", kind: "Deployment" }]);
-    const told =
-      JSON.stringify(await world.get(world.instanceRef("Backend", "why"))) + (await world.events("why")).join();
+    const events = await eventually("an Event of each roll", async () => {
+      const found = (await world.events("why")).filter(event => event.startsWith("Applied"));
+      expect(found).toHaveLength(3);
+      return found;
+    });
+    for (const event of events) expect(event).toContain(`; flight ${back?.flight.slice(0, 19)}`);
+    const told = JSON.stringify(await world.get(world.instanceRef("Backend", "why"))) + events.join();
     expect(told).not.toMatch(/horse/);
-    expect(told).toContain(`; flight ${back?.flight.slice(0, 19)}`);
   });
 });
