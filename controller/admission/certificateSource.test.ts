@@ -128,8 +128,8 @@ describe("certificates in files", () => {
     const missing = join(tmpdir(), "no-such-file");
     const source = fileSource({ authorities: missing, certificate: missing, key: missing, onError: fail });
     await expect(source.start(fail)).rejects.toThrow("ENOENT");
-    const binary = process.execPath;
-    const other = fileSource({ authorities: "package.json", certificate: binary, key: binary, onError: fail });
+    const plain = join(import.meta.dirname, "../../package.json");
+    const other = fileSource({ authorities: plain, certificate: plain, key: plain, onError: fail });
     await expect(other.start(fail)).rejects.toThrow("it is no PEM");
   });
 });
