@@ -88,11 +88,11 @@ test.concurrent("D01 the demo in mode dynamic: a new value in Vault stays, and r
 });
 
 test.concurrent("D02 the demo in mode subscription: a Secret that comes later is found, and rolls the Deployment", async () => {
-  const ref = stage.custom("Subscriber", "d02", "default");
+  const ref = stage.custom("Subscription", "d02", "default");
   await connectVault(ref.namespace);
   await writeValue("d02", "hello");
   const airway = { mode: "subscription", clusterAccess: true };
-  await stage.define("Subscriber", "demo-subscription", { spec: airway });
+  await stage.define("Subscription", "demo-subscription", { spec: airway });
   await stage.put(ref, spec("d02"));
   await rollsOnce(ref, "d02");
 });

@@ -22,13 +22,12 @@ test("C14 a namespaced custom resource may not render into other namespaces", as
 });
 
 test("C15 a custom resource of the cluster may render into several namespaces", async () => {
-  await stage.delete(stage.airwayRef(`crossers.${stage.group}`));
-  await stage.gone(stage.airwayRef(`crossers.${stage.group}`));
-  await stage.define("Crosser", "crossnamespace", { scope: "Cluster" });
-  await stage.put(stage.custom("Crosser", "c15", ""), {});
+  const c15 = stage.custom("WideCrosser", "c15", "");
+  await stage.define(c15.kind, "crossnamespace", { scope: "Cluster" });
+  await stage.put(c15, {});
   await eventually("both are there", bothThere);
-  await stage.delete(stage.custom("Crosser", "c15", ""));
-  await stage.gone(stage.custom("Crosser", "c15", ""));
+  await stage.delete(c15);
+  await stage.gone(c15);
 });
 
 test("C16 in mode dynamic objects in two namespaces come back when both are deleted", async () => {

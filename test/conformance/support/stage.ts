@@ -20,6 +20,10 @@ export interface StageOptions {
 const onlyOurModules = () => ({ MODULE_ALLOW_LIST: `oci://${inject("registry")}/*` });
 
 export interface Definition extends Omit<AirwayRequest, "kind" | "flight"> {
+  /**
+   * The same for a kind in all files: Kubernetes' garbage collector goes by the scope that a kind had up to half a minute
+   * ago, finds no owner there, and deletes what the owner's release consists of.
+   */
   readonly scope?: "Namespaced" | "Cluster";
 }
 
