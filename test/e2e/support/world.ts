@@ -5,7 +5,7 @@ import { loadConfig } from "../../../controller/kube/config.ts";
 import { controllerName } from "../../../controller/kube/controllerName.ts";
 import { isKubeError } from "../../../controller/kube/errors.ts";
 import type { KubeObject, ObjectRef, ResourceType } from "../../../controller/kube/object.ts";
-import { eventually } from "./eventually.ts";
+import { eventually, type Patience } from "./eventually.ts";
 
 export interface Condition {
   readonly status: string;
@@ -221,18 +221,19 @@ export class World {
   }
 
   /** Waits until the Ready condition is True and about the present generation. */
-  ready(ref: ObjectRef): Promise<KubeObject> {
-    return this.condition(ref, condition => condition.status === "True");
+  ready(ref: ObjectRef, patience?: Patience): Promise<KubeObject> {
+    return this.condition(ref, condition => condition.status === "True", patience);
   }
 
-  condition(ref: ObjectRef, holds: (condition: Condition) => boolean): Promise<KubeObject> {
-    return eventually(`the Ready condition of ${ref.kind} ${ref.name}`, async () => {
+  condition(ref: ObjectRef, holds: (condition: Condition) => boolean, patience?: Patience): Promise<KubeObject> {
+    const check = async () => {
       const object = await this.get(ref);
       const condition = conditionOf(object);
       const current = condition !== undefined && condition.observedGeneration === object.metadata.generation;
       if (!current || !holds(condition)) throw new Error(JSON.stringify(object["status"] ?? "no status"));
       return object;
-    });
+    };
+    return eventually(`the Ready condition of ${ref.kind} ${ref.name}`, check, patience);
   }
 
   /** The notes of the controller's Events about an object; a Deployment of the same name has some of others. */
