@@ -6,7 +6,6 @@ import { refusal, Stage } from "./support/stage.ts";
 const stage = new Stage("flights");
 const flight = (name: string) => stage.ref("yoke.cd/v1alpha1", "Flight", name);
 const basic = flight("basic");
-const within = { timeoutMs: 10_000 };
 
 beforeAll(async () => {
   await stage.open();
@@ -14,33 +13,29 @@ beforeAll(async () => {
 });
 afterAll(() => stage.close());
 
-const hasData = (name: string, data: Readonly<Record<string, string>>, patience = {}) =>
-  eventually(
-    `ConfigMap ${name} follows`,
-    async () => expect((await stage.get(stage.configMap(name)))["data"]).toEqual(data),
-    patience,
+const hasData = (name: string, data: Readonly<Record<string, string>>) =>
+  eventually(`ConfigMap ${name} follows`, async () =>
+    expect((await stage.get(stage.configMap(name)))["data"]).toEqual(data),
   );
 
 test("C49 a Flight is rendered from its input", async () => {
   await stage.put(basic, { wasmUrl: await stage.url("basic"), insecure: true, input: '{"hello":"world"}' });
-  await hasData("basic", { hello: "world" }, within);
+  await hasData("basic", { hello: "world" });
 });
 
 test("C50 a changed input is rendered again, and the inventory lists the release", async () => {
   await stage.merge(basic, { spec: { input: '{"hello":"42"}' } });
   await hasData("basic", { hello: "42" });
   const inventory = [{ resource: `${stage.namespace}/ConfigMap:basic`, version: "v1", ready: true }];
-  await eventually(
-    "the inventory",
-    async () => expect((await stage.get(basic))["status"]).toEqual(expect.objectContaining({ inventory })),
-    within,
+  await eventually("the inventory", async () =>
+    expect((await stage.get(basic))["status"]).toEqual(expect.objectContaining({ inventory })),
   );
 });
 
 test("C51 a Flight takes its release along", async () => {
   await stage.delete(basic);
-  await stage.gone(stage.configMap("basic"), within.timeoutMs);
-  await stage.gone(basic, within.timeoutMs);
+  await stage.gone(stage.configMap("basic"));
+  await stage.gone(basic);
 });
 
 test("C52 a Flight may not render into other namespaces", async () => {
@@ -55,7 +50,7 @@ test("C53 a ClusterFlight may render into several namespaces", async () => {
   await stage.put(ref, { wasmUrl: await stage.url("crossnamespace"), insecure: true });
   await stage.ready(ref);
   await stage.delete(ref);
-  await stage.gone(ref, within.timeoutMs);
+  await stage.gone(ref);
 });
 
 test("C54 a Flight is rendered from its input object", async () => {

@@ -103,8 +103,10 @@ describe("subscription", () => {
     const spec = { mode: "subscription", clusterAccess: true, resourceAccessMatchers: ["ConfigMap:external"] };
     await stage.define("Subscriber", "subscriptions", { scope: "Cluster", spec });
     await write("one");
-    await stage.put(stage.custom("Subscriber", "c41", ""), {});
+    const ref = stage.custom("Subscriber", "c41", "");
+    await stage.put(ref, {});
     await copied("one");
+    await stage.ready(ref);
   });
 
   test("C42 in mode subscription a child that was not looked up stays deleted", async () => {

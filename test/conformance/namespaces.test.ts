@@ -42,7 +42,7 @@ test("C16 in mode dynamic objects in two namespaces come back when both are dele
       expect(metadata.deletionTimestamp).toBeUndefined();
     }
   };
-  await eventually("both are back", back, { timeoutMs: 10_000 });
+  await eventually("both are back", back);
 });
 
 const leftovers = [

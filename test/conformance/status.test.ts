@@ -75,5 +75,5 @@ test("C46 a flight that fails still says why in the status, and what it deployed
     expect(await stage.get(ref)).toMatchObject({ status: { message: "artificial test error" } });
     await stage.get(stage.ref("apps/v1", "Deployment", "c46", "default"));
   };
-  await eventually("the status and the Deployment", both, { timeoutMs: 10_000 });
+  await eventually("the status and the Deployment", both);
 });

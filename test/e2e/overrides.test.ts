@@ -7,6 +7,7 @@ import { echo } from "./support/flights.ts";
 import { conditionOf, World } from "./support/world.ts";
 
 const world = new World(inject("kubeconfig"), "overrides");
+const plains = `plains.${world.group}`;
 let atc: Atc;
 
 beforeAll(async () => {
@@ -35,8 +36,7 @@ describe("the mode of one instance", () => {
   it("is that of its annotation while there is a valid one", async () => {
     await world.instance("Plain", "mode", { stages: [configMap("mode", { a: "b" })] });
     await world.instance("Plain", "other", { stages: [configMap("other", { a: "b" })] });
-    await annotate("mode", { "overrides.yoke.cd/mode": "dynamic" });
-    await atc.idle();
+    await atc.rendersAfter(plains, () => annotate("mode", { "overrides.yoke.cd/mode": "dynamic" }));
     await world.merge(world.configMap("mode"), { data: { a: "c" } });
     await world.merge(world.configMap("other"), { data: { a: "c" } });
     await eventually("the edit is taken back", async () => expect(await dataOf("mode")).toEqual({ a: "b" }));
@@ -44,8 +44,7 @@ describe("the mode of one instance", () => {
     await eventually("it comes back", async () => expect(await dataOf("mode")).toEqual({ a: "b" }));
     expect(await dataOf("other")).toEqual({ a: "c" });
 
-    await annotate("mode", { "overrides.yoke.cd/mode": "eager" });
-    await atc.idle();
+    await atc.rendersAfter(plains, () => annotate("mode", { "overrides.yoke.cd/mode": "eager" }));
     await world.merge(world.configMap("mode"), { data: { a: "d" } });
     await atc.idle();
     expect(await dataOf("mode")).toEqual({ a: "d" });

@@ -24,18 +24,28 @@ function pacedOf(object: KubeObject): Condition | undefined {
 }
 
 function paced(name: string, status: "True" | "False"): Promise<Condition> {
-  return eventually(`the Paced condition of ${name} is ${status}`, async () => {
+  const check = async () => {
     const condition = pacedOf(await world.get(world.instanceRef("Backend", name)));
     if (condition?.status !== status) throw new Error(JSON.stringify(condition));
     return condition;
-  });
+  };
+  return eventually(`the Paced condition of ${name} is ${status}`, check, untilTheLongestPauseIsOver);
 }
 
+/** A pause doubles with each render, up to half a minute; twice as long a release must be quiet. */
+const untilTheLongestPauseIsOver = { timeoutMs: 120_000 };
+
 function rolledTo(name: string, value: string): Promise<void> {
-  return eventually(`Deployment ${name} has the hash of ${value}`, async () => {
-    const hash = hashOf({ hello: Buffer.from(value).toString("base64") });
-    expect(hashOn(await world.get(world.deployment(name)))).toBe(hash);
-  });
+  return eventually(
+    `Deployment ${name} has the hash of ${value}`,
+    () => expectHash(name, value),
+    untilTheLongestPauseIsOver,
+  );
+}
+
+async function expectHash(name: string, value: string): Promise<void> {
+  const hash = hashOf({ hello: Buffer.from(value).toString("base64") });
+  expect(hashOn(await world.get(world.deployment(name)))).toBe(hash);
 }
 
 const rendered = () => atc.metric("atc_renders_total", { result: "rendered" });
@@ -54,11 +64,17 @@ describe("a Secret that is written without end", () => {
     for (let more = 0; more < 30; more++) await world.secret("busy", String(++writes));
     expect(await atc.metric("atc_breaker_open")).toBe(1);
     await world.secret("calm", "1");
-    await rolledTo("calm", "1");
+    await eventually("the other one rolls", async () => {
+      // So that it is slowed down for as long as the other one takes.
+      await world.secret("busy", String(++writes));
+      await expectHash("calm", "1");
+    });
     const { reason, message } = await paced("busy", "True");
     expect(reason).toBe("Spinning");
     expect(message).toMatch(/^Secret e2e-pace\/busy updated .* s apart/);
-    expect((await world.events("busy")).some(note => note.startsWith("Spinning: "))).toBe(true);
+    await eventually("an Event tells of it", async () =>
+      expect(await world.events("busy")).toContainEqual(expect.stringMatching(/^Spinning: /)),
+    );
     await rolledTo("busy", String(writes));
     await paced("busy", "False");
     expect(await atc.metric("atc_breaker_open")).toBe(0);
@@ -90,15 +106,12 @@ describe("a minimum interval between rolls", () => {
       world.merge(world.instanceRef("Backend", "patient"), {
         metadata: { annotations: { "atc.yoke.cd/min-roll-interval": interval } },
       });
-    await annotate("1h");
-    await atc.idle();
+    await atc.rendersAfter(`backends.${world.group}`, () => annotate("1h"));
     await world.secret("patient", "1");
     const pending = await paced("patient", "True");
     expect(pending.reason).toBe("MinRollInterval");
     expect(pending.message).toMatch(/^Secret e2e-pace\/patient updated .* it rolls at .*, 3600 s after the last roll$/);
-    expect(hashOn(await world.get(world.deployment("patient")))).toBe(
-      hashOf({ hello: Buffer.from("0").toString("base64") }),
-    );
+    await expectHash("patient", "0");
     // A shorter interval is an edit of the instance: it takes the pending change along.
     await annotate("1s");
     await rolledTo("patient", "1");

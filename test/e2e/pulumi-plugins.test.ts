@@ -1,9 +1,9 @@
 /** The Pulumi stand-ins under the real engine, with a real API server and a real Vault. One stack, from birth to death. */
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { freePort } from "../../local/ports.ts";
 import { pulumiEnvironment, standInHome } from "../../local/pulumi/environment.ts";
 import { installPlugins } from "../../local/pulumi/install.ts";
 import { clusterAccess } from "../../local/pulumi/kubeconfig.ts";
@@ -98,20 +98,11 @@ function expectNothingReadable(): void {
   expect(stored()).toContain("ciphertext");
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(done => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  await new Promise(done => server.close(done));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
-
 let vaultServer: ReturnType<typeof spawn> | undefined;
 
 beforeAll(async () => {
   installPlugins({ pulumiHome: standInHome(stateDir), binDir: join(root, ".tools", "bin") });
-  const listen = `127.0.0.1:${await freePort()}`;
+  const listen = `127.0.0.1:${await freePort(new Set())}`;
   world["TEST_VAULT"] = `http://${listen}`;
   world["TEST_KUBECONFIG"] = resolve(inject("kubeconfig"));
   const args = ["server", "-dev", `-dev-root-token-id=${token}`, `-dev-listen-address=${listen}`];

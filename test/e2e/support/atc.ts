@@ -69,20 +69,32 @@ export class Atc {
   /** Sum of the samples of one metric that carry these labels. */
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
     const { body } = await this.page("/metrics");
-    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
-    return body
-      .split("\n")
-      .filter(line => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-      .filter(line => wanted.every(label => line.includes(label)))
-      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+    return sumOf(body, name, labels);
   }
 
   /** Resolves when nothing is queued or running; what is yet to arrive as an event does not count. */
   idle(): Promise<void> {
     return eventually("the controller is idle", async () => {
-      const [queued, running] = [await this.metric("atc_queue_depth"), await this.metric("atc_workers_busy")];
+      // Of one moment: what was running at one look may be queued at the next.
+      const { body } = await this.page("/metrics");
+      const [queued, running] = [sumOf(body, "atc_queue_depth"), sumOf(body, "atc_workers_busy")];
       if (queued + running > 0) throw new Error(`${queued} queued, ${running} running`);
     });
+  }
+
+  /**
+   * Resolves when releases of this Airway have rendered because of what `action` changes, and nothing is queued: what the
+   * controller goes by from then on. That it is idle alone would not tell whether the change has reached it.
+   */
+  async rendersAfter(airway: string, action: () => Promise<unknown>): Promise<void> {
+    const rendered = () => this.metric("atc_renders_total", { airway, result: "rendered" });
+    await this.idle();
+    const before = await rendered();
+    await action();
+    await eventually(`${airway} rendered`, async () => {
+      if ((await rendered()) === before) throw new Error(`${before} renders, as before`);
+    });
+    await this.idle();
   }
 
   /** Resolves when every revision is written; they follow a roll when it has been quiet for a moment. */
@@ -124,6 +136,16 @@ export class Atc {
     const address = /"address":"([^"]+)"/.exec(line)?.[1];
     if (address !== undefined && line.includes('"starting"')) this.#address.resolve(address);
   }
+}
+
+/** Of a page of metrics. */
+function sumOf(page: string, name: string, labels: Readonly<Record<string, string>> = {}): number {
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+  return page
+    .split("\n")
+    .filter(line => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+    .filter(line => wanted.every(label => line.includes(label)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
 }
 
 /**
