@@ -9,6 +9,7 @@ import { isKubeError } from "../../../controller/kube/errors.ts";
 import type { KubeObject, ObjectRef } from "../../../controller/kube/object.ts";
 import { createReflector } from "../../../controller/kube/reflector.ts";
 import { type Atc, type AtcOptions, startAtc, withAdmission } from "../../e2e/support/atc.ts";
+import { eventually } from "../../e2e/support/eventually.ts";
 import { pushModule } from "../../e2e/support/registry.ts";
 import { type AirwayRequest, conditionOf, World } from "../../e2e/support/world.ts";
 
@@ -49,6 +50,15 @@ export class Stage extends World {
     this.#options = { kubeconfig, env: { ...env, ...this.#env } };
     await this.startController();
     await super.open();
+    await Promise.all([this.#refused(versionless(this.group)), this.#refused(unfetchable)]);
+  }
+
+  /** The API server asks a webhook some moments after it is registered. */
+  #refused(object: KubeObject): Promise<void> {
+    return eventually(`the webhook of ${object.kind} is asked`, async () => {
+      const said = await refusal(this.client.create(object, { fieldManager: "e2e", dryRun: true }));
+      if (!said.startsWith("admission webhook")) throw new Error(said);
+    });
   }
 
   override async close({ keepClient = false } = {}): Promise<void> {
@@ -159,6 +169,27 @@ export class Stage extends World {
     return items;
   }
 }
+
+/** What no webhook lets pass: an Airway whose only version is not stored, a Flight whose module is nowhere. */
+const versionless = (group: string): KubeObject => ({
+  apiVersion: "yoke.cd/v1alpha1",
+  kind: "Airway",
+  metadata: { name: `nevers.${group}` },
+  spec: {
+    wasmUrls: { flight: nowhere },
+    template: {
+      ...{ group, scope: "Namespaced", names: { kind: "Never", plural: "nevers" } },
+      versions: [{ name: "v1", served: true, storage: false, schema: { openAPIV3Schema: { type: "object" } } }],
+    },
+  },
+});
+const nowhere = "http://127.0.0.1:1/never.wasm";
+const unfetchable: KubeObject = {
+  apiVersion: "yoke.cd/v1alpha1",
+  kind: "Flight",
+  metadata: { name: "never", namespace: "default" },
+  spec: { wasmUrl: nowhere },
+};
 
 /** The API server's own words for its refusal, without what our client adds. */
 export async function refusal(request: Promise<unknown>): Promise<string> {
