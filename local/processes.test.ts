@@ -5,6 +5,7 @@ import {
   endProcesses,
   findProcesses,
   findProcessesByEnvironment,
+  hasEnded,
   identify,
   isAlive,
   listeningInodes,
@@ -44,10 +45,16 @@ describe("process identity", () => {
     expect(isAlive(child)).toBe(true);
   });
 
-  it("reads the state and start time past a program name with blanks and parentheses", () => {
+  it("reads state, threads and start time past a program name with blanks and parentheses", () => {
     const stat = `42 (a) b (c) S 1 ${Array.from({ length: 17 }, (_, i) => i).join(" ")} 98765 0 0`;
-    expect(parseStat(stat)).toEqual({ state: "S", startTicks: "98765" });
+    expect(parseStat(stat)).toEqual({ state: "S", threads: 15, startTicks: "98765" });
     expect(parseStat("")).toBeUndefined();
+  });
+
+  it("takes no process for ended whose threads still hold its ports", () => {
+    expect(hasEnded({ state: "Z", threads: 2 })).toBe(false);
+    expect(hasEnded({ state: "Z", threads: 1 })).toBe(true);
+    expect(hasEnded({ state: "S", threads: 1 })).toBe(false);
   });
 
   it("reads a line of ps", () => {

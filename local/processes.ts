@@ -24,12 +24,30 @@ export interface RunningProcess extends ProcessIdentity {
 
 const linux = process.platform === "linux";
 
-/** The state letter and the start time (clock ticks since boot) in a line of /proc/PID/stat; proc_pid_stat(5). */
-export function parseStat(stat: string): { state: string; startTicks: string } | undefined {
+interface Stat {
+  /** A letter. */
+  readonly state: string;
+  /** How many threads it has, a zombie of its first one included. */
+  readonly threads: number;
+  /** When it started, in clock ticks since boot. */
+  readonly startTicks: string;
+}
+
+/** What a line of /proc/PID/stat says; proc_pid_stat(5). */
+export function parseStat(stat: string): Stat | undefined {
   // The second field is the program's name in parentheses and may itself contain blanks and parentheses.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const [state, startTicks] = [fields[0], fields[19]];
-  return state === undefined || startTicks === undefined ? undefined : { state, startTicks };
+  const [state, threads, startTicks] = [fields[0], fields[17], fields[19]];
+  if (state === undefined || startTicks === undefined) return undefined;
+  return { state, threads: Number(threads), startTicks };
+}
+
+/**
+ * Whether nothing of it is left but its entry. While other threads of a killed process are on their way out, its first one
+ * is a zombie already, and its ports are still taken: seen for milliseconds with etcd.
+ */
+export function hasEnded({ state, threads }: Pick<Stat, "state" | "threads">): boolean {
+  return state === "X" || (state === "Z" && threads <= 1);
 }
 
 /** A line of `ps -o pid=,state=,lstart=,command=`; lstart is five words. */
@@ -47,7 +65,7 @@ export function identify(pid: number): ProcessIdentity | undefined {
     return found && { pid, startedAt: found.startedAt };
   }
   const stat = parseStat(readOr(`/proc/${pid}/stat`, ""));
-  if (stat === undefined || stat.state === "Z" || stat.state === "X") return undefined;
+  if (stat === undefined || hasEnded(stat)) return undefined;
   return { pid, startedAt: `${bootId()}/${stat.startTicks}` };
 }
 
