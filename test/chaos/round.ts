@@ -1,7 +1,6 @@
 /** One round: trials write, faults strike, all faults end, and then everything has to be as the last writes make it. */
 import { setTimeout as delay } from "node:timers/promises";
-import { eventually } from "../e2e/support/eventually.ts";
-import { type Picture, problemsOf, takePicture } from "./check.ts";
+import { problemsOf, takePicture } from "./check.ts";
 import { carryOut, type Victims } from "./faults.ts";
 import { Observer } from "./observer.ts";
 import type { FaultKind, RoundPlan } from "./plan.ts";
@@ -22,9 +21,11 @@ export interface RoundWorld extends Victims {
   readonly trial: Omit<TrialWorld, "signal">;
 }
 
-/** The slowest way back: a frozen connection that is found by ping, and a pause of an API server in trouble. */
-const quietWithinMs = 120_000;
-const writtenWithinMs = 180_000;
+/**
+ * Without any progress, which a busy machine makes slowly. The slowest way back: a frozen connection that is found by ping,
+ * and a pause of an API server in trouble.
+ */
+const stuckAfterMs = 120_000;
 /** A look takes everything from the API server, which has other work to do. */
 const lookEveryMs = 1_000;
 
@@ -35,18 +36,19 @@ export async function runRound(world: RoundWorld, plan: RoundPlan): Promise<Roun
   const trialWorld = { ...world.trial, signal: over.signal };
   const prefix = `r${plan.seed.toString(36)}`;
   const trials = plan.trials.map((trial, index) => new Trial(trialWorld, `${prefix}-t${index}`, trial));
-  const inTime = (work: Promise<unknown>) => Promise.race([timely(trials, work), controller.crash()]);
+  const unbroken = (work: Promise<unknown>) => Promise.race([work, controller.crash()]);
+  const written = (work: Promise<unknown>) => unbroken(timely(trials, work));
   const observer = new Observer(trialWorld.client, trialWorld.namespace);
   await observer.synced();
   const before = { renders: await controller.renders(), starts: controller.starts };
   try {
-    await inTime(Promise.all(trials.map(trial => trial.begin())));
-    await inTime(Promise.all([carryOut(world, plan.faults), ...trials.map(trial => trial.run())]));
+    await written(Promise.all(trials.map(trial => trial.begin())));
+    await written(Promise.all([carryOut(world, plan.faults), ...trials.map(trial => trial.run())]));
     for (const { network, api } of proxies) {
       network.heal();
       api.heal();
     }
-    await inTime(quiet(world, trials));
+    await unbroken(quiet(world, trials));
     const renders = (await controller.renders()) - before.renders;
     const bounds = boundsOf(trials, controller.starts - before.starts);
     const revisions = observer.revisions();
@@ -58,8 +60,8 @@ export async function runRound(world: RoundWorld, plan: RoundPlan): Promise<Roun
     };
     const problems = [...observer.violations, ...excessOf(result)];
     if (problems.length > 0) throw new Error(problems.join("\n"));
-    await inTime(Promise.all(trials.map(trial => trial.end())));
-    await inTime(quiet(world, trials));
+    await written(Promise.all(trials.map(trial => trial.end())));
+    await unbroken(quiet(world, trials));
     return result;
   } finally {
     over.abort();
@@ -69,29 +71,52 @@ export async function runRound(world: RoundWorld, plan: RoundPlan): Promise<Roun
 
 /** Writes wait for the end of faults and for deletions, but not for ever. */
 async function timely(trials: readonly Trial[], work: Promise<unknown>): Promise<void> {
-  const late = new AbortController();
-  const limit = delay(writtenWithinMs, undefined, { signal: late.signal }).then(() => {
-    const waits = trials.map(({ waitsFor }) => waitsFor).filter(words => words !== "");
-    throw new Error(
-      `not all was written in ${writtenWithinMs / 1000} s: ${waits.slice(0, 5).join("; ") || "faults last"}`,
-    );
-  });
-  limit.catch(() => undefined);
-  await Promise.race([work, limit]).finally(() => late.abort());
+  const over = new AbortController();
+  const watch = async () => {
+    const patience = new Patience();
+    for (;;) {
+      await delay(lookEveryMs, undefined, { signal: over.signal });
+      patience.left(-trials.reduce((sum, { progress }) => sum + progress, 0), () => {
+        const waits = trials.map(({ waitsFor }) => waitsFor).filter(words => words !== "");
+        return `not all was written: ${waits.slice(0, 5).join("; ") || "faults last"}`;
+      });
+    }
+  };
+  const stuck = watch();
+  stuck.catch(() => undefined);
+  await Promise.race([work, stuck]).finally(() => over.abort());
 }
 
 /** Right, and still right when the controller has nothing left to do. */
 async function quiet({ controller, trial }: RoundWorld, trials: readonly Trial[]): Promise<void> {
-  const look = async (): Promise<Picture> => {
-    const picture = await takePicture(trial);
-    const problems = problemsOf(picture, trials);
-    if (problems.length > 0) throw new Error(problems.slice(0, 20).join("\n"));
-    return picture;
-  };
-  const patience = { timeoutMs: quietWithinMs, everyMs: lookEveryMs };
-  await eventually("every child is what the last state renders", look, patience);
+  const look = async () => problemsOf(await takePicture(trial), trials);
+  const patience = new Patience();
+  for (;;) {
+    const problems = await look().catch(String);
+    if (problems.length === 0) break;
+    if (typeof problems === "string") patience.left(Number.POSITIVE_INFINITY, () => problems);
+    else patience.left(problems.length, () => problems.slice(0, 20).join("\n"));
+    await delay(lookEveryMs);
+  }
   await controller.idle();
-  await look();
+  const problems = await look();
+  if (problems.length > 0) throw new Error(problems.slice(0, 20).join("\n"));
+}
+
+/** Ends when what is left to be done has not become less for too long. */
+class Patience {
+  #least = Number.POSITIVE_INFINITY;
+  #since = Date.now();
+
+  /** @throws Error with what is wrong */
+  left(amount: number, wrong: () => string): void {
+    if (amount < this.#least) {
+      this.#least = amount;
+      this.#since = Date.now();
+    }
+    if (Date.now() - this.#since < stuckAfterMs) return;
+    throw new Error(`no progress in ${stuckAfterMs / 1000} s: ${wrong()}`);
+  }
 }
 
 /**

@@ -41,6 +41,7 @@ export class Trial {
   readonly #plan: TrialPlan;
   /** Why what is to be done now is not done yet. */
   #waitsFor = "";
+  #requests = 0;
   /** Never begins again, so that what is newer always counts higher. */
   #count = 0;
 
@@ -59,6 +60,11 @@ export class Trial {
 
   get writes(): number {
     return this.done.values().reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Counts what was done, however small: a round in which this goes on is slow, and not stuck. */
+  get progress(): number {
+    return this.#requests;
   }
 
   get waitsFor(): string {
@@ -181,6 +187,7 @@ export class Trial {
     for (;;) {
       try {
         await action();
+        this.#requests++;
         this.#waitsFor = "";
         return;
       } catch (error) {
