@@ -1,5 +1,6 @@
 /** Carries out the faults of a plan. */
 import { setTimeout as delay } from "node:timers/promises";
+import type { RequestFault } from "../e2e/support/proxy/apiProxy.ts";
 import { everything, type FaultProxy } from "../e2e/support/proxy.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Controller } from "./controller.ts";
@@ -31,16 +32,23 @@ async function strike(fault: ProxyFault, { proxies }: Victims, step: FaultStep):
 
 type ProxyFault = (proxy: FaultProxy, step: FaultStep) => Promise<void>;
 
+/**
+ * What happens to the next requests. A controller that has just started makes one every few seconds, and would be kept
+ * from work for minutes.
+ */
+function failNext({ api }: FaultProxy, fault: Omit<RequestFault, "forMs">): void {
+  api.fail({ ...fault, forMs: 15_000 });
+}
+
 /** The next requests are answered with this status. */
 const answer =
   (status: number, retryAfter?: number): ProxyFault =>
-  async ({ api }, { count }) => {
-    api.fail({
+  async (proxy, { count }) =>
+    failNext(proxy, {
       on: everything,
       count,
       act: { type: "answer", status, ...(retryAfter === undefined ? {} : { retryAfter }) },
     });
-  };
 
 const proxyFaults: Readonly<Record<Exclude<FaultKind, ProcessFault>, ProxyFault>> = {
   cut: async ({ network }, { lastMs }) => {
@@ -64,15 +72,15 @@ const proxyFaults: Readonly<Record<Exclude<FaultKind, ProcessFault>, ProxyFault>
   answer429RetryAfter: answer(429, 1),
   answer500: answer(500),
   answer503: answer(503),
-  gone: async ({ network, api }, { count }) => {
-    api.fail({ on: ["watch", "list"], count, act: { type: "answer", status: 410 } });
-    network.reset();
+  gone: async (proxy, { count }) => {
+    failNext(proxy, { on: ["watch", "list"], count, act: { type: "answer", status: 410 } });
+    proxy.network.reset();
   },
-  loseAnswers: async ({ api }, { count }) => api.fail({ on: ["write"], count, act: { type: "lose" } }),
-  holdWrites: async ({ api }, { lastMs, count }) =>
-    api.fail({ on: ["write"], count: Math.ceil(count / 4), act: { type: "hold", ms: lastMs } }),
-  truncateBodies: async ({ api }, { count }) =>
-    api.fail({ on: ["list", "read", "write"], count, act: { type: "truncate" } }),
+  loseAnswers: async (proxy, { count }) => failNext(proxy, { on: ["write"], count, act: { type: "lose" } }),
+  holdWrites: async (proxy, { lastMs, count }) =>
+    failNext(proxy, { on: ["write"], count: Math.ceil(count / 4), act: { type: "hold", ms: lastMs } }),
+  truncateBodies: async (proxy, { count }) =>
+    failNext(proxy, { on: ["list", "read", "write"], count, act: { type: "truncate" } }),
   truncateEvents: async ({ api }, { count }) => {
     for (const watch of api.watches) watch.truncateNext(count % 2 === 0 ? "with a newline" : "without");
   },

@@ -25,6 +25,8 @@ export type RequestKind = "watch" | "list" | "read" | "write";
 export interface RequestFault {
   readonly on: readonly RequestKind[];
   count: number;
+  /** No longer than this, however few requests came. */
+  readonly forMs?: number;
   /**
    * - `answer`: with this status instead of asking the API server
    * - `lose`: the API server does as asked, and the answer never comes
@@ -200,7 +202,10 @@ export async function openApiProxy(kubeconfig: string): Promise<ApiProxy> {
     watches,
     watchFaults,
     replay: false,
-    fail: fault => void faults.push(fault),
+    fail(fault) {
+      faults.push(fault);
+      if (fault.forMs !== undefined) setTimeout(() => (fault.count = 0), fault.forMs).unref();
+    },
     holdBack: (method, path) => {
       const request = Promise.withResolvers<() => Promise<number>>();
       holding = { method, path, caught: request.resolve };
