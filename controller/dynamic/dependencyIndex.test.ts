@@ -42,6 +42,18 @@ describe("DependencyIndex", () => {
     expect(index.dependents("secret")).toEqual([{ instance: "a", lookup: true, child: false }]);
   });
 
+  it("lets go of one role after the commit, and names the object when nobody needs it", () => {
+    const index = new DependencyIndex();
+    const draft = index.begin("a");
+    for (const object of ["both", "child"]) index.add(draft, object, "child");
+    index.add(draft, "both", "lookup");
+    index.commit(draft);
+    expect(index.remove("a", "both", "child")).toEqual([]);
+    expect(index.remove("a", "child", "child")).toEqual(["child"]);
+    expect(index.remove("a", "unknown", "child")).toEqual([]);
+    expect(index.dependencies("a")).toEqual([{ object: "both", lookup: true, child: false }]);
+  });
+
   it("agrees with a simple model under any sequence of renders", () => {
     const name = fc.constantFrom("a", "b", "c");
     const object = fc.constantFrom("1", "2", "3", "4");

@@ -59,6 +59,16 @@ export class DependencyIndex {
     return this.#unlink(draft.instance, dropped);
   }
 
+  /** Takes one role of an object from what was committed. Returns the object when nobody depends on it any more. */
+  remove(instance: string, object: string, role: Role): string[] {
+    const held = this.#byInstance.get(instance);
+    const left = (held?.get(object) ?? 0) & ~bits[role];
+    if (left !== 0) held?.set(object, left);
+    else held?.delete(object);
+    if (held?.size === 0) this.#byInstance.delete(instance);
+    return left === 0 ? this.#unlink(instance, [object]) : [];
+  }
+
   /** Removes an instance. Returns the objects that nobody depends on any more. */
   forget(instance: string): string[] {
     return this.commit(this.begin(instance));

@@ -35,16 +35,21 @@ async function applyOne(options: {
     changed: () => undefined,
   });
   const index = new DependencyIndex();
+  const applied: KubeObject[] = [];
   const client = {
     discovery: { resolve: async () => type },
     get: async () => options.live,
-    apply: async () => options.answer(),
+    apply: async (body: KubeObject) => {
+      applied.push(body);
+      return options.answer();
+    },
   };
-  const context = { client, tracker, index, metrics: createMetrics() } as unknown as Context;
+  const context = { client, tracker, index, metrics: createMetrics(), now: () => 0 } as unknown as Context;
   const state: ReleaseState = {
     record: emptyRecord,
     inputs: "",
     applied: new Map(),
+    removed: new Map(),
     history: emptyHistory(),
     secretKeys: new Map(),
     lastRun: 0,
@@ -56,7 +61,7 @@ async function applyOne(options: {
   };
   const seen = new Map(options.seen === undefined ? [] : [[key, options.seen]]);
   const lookups: ObjectRef[] = [];
-  return applyRelease(context, {
+  const result = await applyRelease(context, {
     key: "instance|x|ns|a",
     name: { release: "r", namespace: "ns", owner: "ns/r", history: "r" },
     uid: "owner",
@@ -77,6 +82,7 @@ async function applyOne(options: {
     state,
     recordIntent: async () => true,
   });
+  return { ...result, applied };
 }
 
 function answered(resourceVersion: string, created: boolean) {
@@ -88,15 +94,19 @@ function conflict(): never {
 }
 
 describe("applyRelease", () => {
-  it("makes what is missing", async () => {
-    const { outcome, changes } = await applyOne({ seen: "", answer: () => answered("11", true) });
+  it("makes what is missing, and never writes over what was made meanwhile", async () => {
+    const { outcome, changes, applied } = await applyOne({ seen: "", answer: () => answered("11", true) });
     expect(outcome).toBe("complete");
     expect(changes).toMatchObject([{ why: "missing" }]);
+    // No object has this version, so it fails where there is one.
+    expect(applied).toMatchObject([{ metadata: { resourceVersion: "1" } }]);
   });
 
-  it("renders again when somebody made the object that the flight had not found, and the two did not collide", async () => {
-    const { outcome } = await applyOne({ seen: "", answer: () => answered("12", false) });
-    expect(outcome).toBe("stale");
+  it("renders again when somebody made the object that was not there", async () => {
+    for (const seen of ["", undefined]) {
+      const { outcome } = await applyOne({ ...(seen === undefined ? {} : { seen }), answer: conflict });
+      expect(outcome).toBe("stale");
+    }
   });
 
   it("takes a conflict for a newer input where it asked for a certain version", async () => {

@@ -19,7 +19,7 @@ import type { Access, Context, ReleaseState } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { type AppliedChange, describe } from "./explain.ts";
 import type { ReleaseName, ReleaseSpec } from "./releaseSpec.ts";
-import { removeLeaving } from "./removal.ts";
+import { type Gone, removeLeaving } from "./removal.ts";
 import type { Rendered } from "./render.ts";
 
 /**
@@ -38,7 +38,7 @@ export interface ApplyResult {
   readonly seen: ReadonlyMap<string, string>;
 }
 
-type ApplyContext = Access & Pick<Context, "metrics">;
+type ApplyContext = Access & Pick<Context, "metrics" | "now">;
 
 export interface ApplyInput {
   readonly key: string;
@@ -100,15 +100,30 @@ export async function applyRelease(context: ApplyContext, input: ApplyInput): Pr
 
   const keys = new Set(desired.flat().map(child => refKey(refOf(child.object))));
   const { key, name, uid, draft, spec } = input;
-  const pending = await removeLeaving(context, { key, name, uid, draft, prune: spec.prune, inventory, keys });
+  const removed = state.removed.values().map(({ entry }) => [refKey(entry), entry] as const);
+  const leaving = [...new Map([...removed, ...inventory.map(entry => [refKey(entry), entry] as const)]).values()];
+  const removal = { key, name, uid, draft, prune: spec.prune, inventory: leaving, keys };
+  const { pending, gone } = await removeLeaving(context, removal);
   const children = new Set(desired.flat().map(child => child.key));
   for (const key of state.applied.keys()) if (!children.has(key)) state.applied.delete(key);
   if (pending.length > 0) return result("waiting", `waiting for ${pending.map(describe).join(", ")} to be gone`);
-  for (const entry of inventory) {
-    if (!children.has(trackedKey(entry))) context.index.discard(input.draft, trackedKey(entry), "child");
-  }
+  keepRemoved(context, input, gone);
   return result("complete", "");
 }
+
+function keepRemoved({ index, now }: ApplyContext, { draft, state: { removed } }: ApplyInput, gone: readonly Gone[]) {
+  const former = new Map(removed);
+  removed.clear();
+  for (const { key, entry, uid } of gone) {
+    const known = former.get(key);
+    const until = uid === "" && known !== undefined ? known.until : now() + watchRemovedMs;
+    if (until > now()) removed.set(key, { entry, uid: uid || (known?.uid ?? ""), until });
+    else index.discard(draft, key, "child");
+  }
+}
+
+/** Longer than a network keeps what a dead process, or one that gave up, has sent. */
+const watchRemovedMs = 60_000;
 
 /** What keeps the next stage waiting; undefined: nothing. */
 function gapOf(
@@ -238,15 +253,10 @@ async function applyChild(
   const { resourceVersion: before = "", uid = "" } = live.get(child.key) ?? {};
   const isNew = uid === "";
   try {
-    let created = false;
     const object = await context.tracker.write(child.key, input.key, async () => {
-      const applied = await send(context, child.object, action, { uid, resourceVersion: before });
-      created = applied.created;
-      return applied.object;
+      return (await send(context, child.object, action, { uid, resourceVersion: before })).object;
     });
     const resourceVersion = object.metadata.resourceVersion ?? "";
-    // Somebody made it in between with other fields than ours: the answer holds what the flight has not seen.
-    if (isNew && !created && seen.has(child.key)) return { result: "stale" };
     if (seen.has(child.key)) seen.set(child.key, resourceVersion);
     const leaves = leavesOf(child.object);
     const former = input.state.applied.get(child.key)?.leaves ?? input.state.history.former?.get(child.key);
@@ -273,6 +283,12 @@ function whyOf({ why }: { why: AppliedChange["why"] }, paths: string[] | undefin
   return paths.length === 0 ? "drifted" : "changed";
 }
 
+/**
+ * No object has it: etcd's first write makes revision 2. So a creation that arrives late, when the object has been made and
+ * has moved on, is a conflict; fields that our own manager applied since would not be one.
+ */
+const versionOfNone = "1";
+
 function send(
   { client }: Pick<ApplyContext, "client">,
   object: KubeObject,
@@ -280,7 +296,10 @@ function send(
   known: { uid: string; resourceVersion: string },
 ): Promise<{ object: KubeObject; created: boolean }> {
   const options = { fieldManager, force };
-  if (known.uid === "") return client.apply(object, options);
+  if (known.uid === "") {
+    const metadata = { ...object.metadata, resourceVersion: versionOfNone };
+    return client.apply({ ...object, metadata }, options);
+  }
   if (lock === undefined) return applyOver(client, object, known, options);
   // The uid too: without it an object that was deleted meanwhile would be made anew with what the flight saw then.
   const metadata = { ...object.metadata, resourceVersion: lock, uid: known.uid };

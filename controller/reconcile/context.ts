@@ -15,7 +15,7 @@ import type { Tracing } from "../observe/tracing.ts";
 import type { ObjectFacts } from "../release/facts.ts";
 import type { OwnerStatus } from "../release/ownerStatus.ts";
 import type { Applied } from "../release/plan.ts";
-import type { ReleaseRecord } from "../release/record.ts";
+import type { InventoryEntry, ReleaseRecord } from "../release/record.ts";
 import type { AccessBook } from "./accesses.ts";
 import type { ActiveAirway } from "./activeAirway.ts";
 import type { CauseBook } from "./causes.ts";
@@ -55,6 +55,8 @@ export interface ReleaseState {
   /** Inputs of the last success of this process or, after a start, of the record. */
   inputs: string;
   readonly applied: Map<string, Applied>;
+  /** Children that went of late and are watched for a while, by tracked key. */
+  readonly removed: Map<string, RemovedChild>;
   readonly history: HistoryState;
   /** Of the Secrets that the last render looked up, by tracked key. */
   secretKeys: ReadonlyMap<string, SecretKeys>;
@@ -70,6 +72,15 @@ export interface ReleaseState {
   tried: string;
   /** Where its dependencies are held. */
   access: Access;
+}
+
+/** A creation whose sender gave up, or died, may reach the API server when the object is not wanted any more. */
+export interface RemovedChild {
+  readonly entry: InventoryEntry;
+  /** Of the object that was deleted; empty where there was none. */
+  readonly uid: string;
+  /** When it is watched no more, in milliseconds of `context.now()`. */
+  readonly until: number;
 }
 
 export interface Untold {

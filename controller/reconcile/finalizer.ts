@@ -43,10 +43,10 @@ export async function endRelease(
     keys: new Set<string>(),
     uid: object.metadata.uid ?? "",
   };
-  const pending = await removeLeaving({ ...access, metrics: context.metrics }, removal).catch(
+  const { pending } = await removeLeaving({ ...access, metrics: context.metrics }, removal).catch(
     async (error: unknown) => {
       if (!isKubeError(error, "KUBE_FORBIDDEN") || !(await isNamespaceEnding(context, owner, object))) throw error;
-      return [];
+      return { pending: [] };
     },
   );
   if (pending.length > 0) {

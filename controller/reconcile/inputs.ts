@@ -14,7 +14,11 @@ import type { Owner } from "./owner.ts";
 import { type ReleaseSpec, reactsToChildren, reactsToLookups } from "./releaseSpec.ts";
 
 /** As the watches know them now. */
-export function currentInputs({ key, access, input }: Owner, spec: ReleaseSpec): string {
+export function currentInputs(
+  { key, access, input }: Owner,
+  spec: ReleaseSpec,
+  { removed }: Pick<ReleaseState, "removed">,
+): string {
   const lookups = new Map<string, string>();
   const children = new Map<string, string>();
   for (const { object, lookup, child } of access.index.dependencies(key)) {
@@ -23,7 +27,8 @@ export function currentInputs({ key, access, input }: Owner, spec: ReleaseSpec):
     const tracked = access.tracker.get(object);
     if (lookup) lookups.set(object, tracked === undefined ? "" : versionOf(tracked));
     // What is being deleted is on its way to be missing.
-    if (child) children.set(object, tracked?.facts?.deleting === true ? "deleting" : (tracked?.facts?.fields ?? ""));
+    if (child && !removed.has(object))
+      children.set(object, tracked?.facts?.deleting === true ? "deleting" : (tracked?.facts?.fields ?? ""));
   }
   return digestOf({ spec, account: access.account, input: input() }, lookups, children);
 }

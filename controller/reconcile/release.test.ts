@@ -271,6 +271,21 @@ describe("reconcileRelease", () => {
     expect(statuses.at(-1)).not.toMatchObject({ status: { atc: { revision: { pending: true } } } });
   });
 
+  it("watches what it has removed for a minute, and no longer", async () => {
+    const { context, owner, watch } = setUp();
+    watch.upsert({ ...instance("u1", "10"), status: { atc: { inventory } } });
+    expect(await reconcileRelease(context, owner)).toEqual({ requeueAfterMs: 1_000 });
+    expect(context.index.dependencies(key)).toEqual([{ object: "v1|ConfigMap|ns|c", lookup: false, child: true }]);
+    Object.assign(context, { now: () => 1_000 });
+    expect(await reconcileRelease(context, owner)).toEqual({ requeueAfterMs: 59_000 });
+    Object.assign(context, { now: () => 60_000 });
+    expect(await reconcileRelease(context, owner)).toEqual({});
+    expect(context.index.size).toEqual({ instances: 0, objects: 0 });
+    expect(context.tracker.size).toBe(0);
+    const { values } = await context.metrics.renders.get();
+    expect(values.map(({ labels: { result }, value }) => `${result} ${value}`)).toEqual(["rendered 1", "skipped 2"]);
+  });
+
   it("keeps nothing of an instance in whose place there is another one", async () => {
     const { context, owner, watch } = setUp();
     watch.upsert(instance("u1", "10"));

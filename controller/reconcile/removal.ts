@@ -31,33 +31,57 @@ export interface RemovalInput {
   readonly keys: ReadonlySet<string>;
 }
 
-/** Takes the next step. Returns what has to be gone before the removal can go on; nothing when it is complete. */
-export async function removeLeaving(context: RemovalContext, input: RemovalInput): Promise<ObjectRef[]> {
-  for (const stage of leaving(input.inventory, input.keys)) {
-    const pending = await Promise.all(stage.map(entry => removeOne(context, input, entry)));
-    const present = stage.filter((_, index) => pending[index]);
-    if (present.length > 0) return present;
-  }
-  return [];
+/** What is gone of a release. It is still watched, and a dependency of the draft. */
+export interface Gone {
+  /** See `trackedKey`. */
+  readonly key: string;
+  readonly entry: InventoryEntry;
+  /** Of the object that was deleted; empty where there was none. */
+  readonly uid: string;
 }
 
-/** Whether the object is still there and has to go first. */
-async function removeOne(context: RemovalContext, input: RemovalInput, recorded: InventoryEntry): Promise<boolean> {
+export interface Removal {
+  /** What has to be gone before the removal can go on; nothing when it is complete. */
+  readonly pending: readonly ObjectRef[];
+  readonly gone: readonly Gone[];
+}
+
+/** Takes the next step. */
+export async function removeLeaving(context: RemovalContext, input: RemovalInput): Promise<Removal> {
+  const gone: Gone[] = [];
+  for (const stage of leaving(input.inventory, input.keys)) {
+    const ends = await Promise.all(stage.map(entry => removeOne(context, input, entry)));
+    gone.push(...ends.filter(end => typeof end === "object"));
+    const pending = stage.filter((_, index) => ends[index] === "present");
+    if (pending.length > 0) return { pending, gone };
+  }
+  return { pending: [], gone };
+}
+
+/** `present`: it is still there and has to go first. `left`: it is not, or no more, the release's. */
+async function removeOne(
+  context: RemovalContext,
+  input: RemovalInput,
+  recorded: InventoryEntry,
+): Promise<"present" | "left" | Gone> {
   const type = await servedType(context, recorded);
   // With its kind went the object.
-  if (type === undefined) return false;
+  if (type === undefined) return "left";
   const entry = { ...recorded, apiVersion: type.apiVersion };
   const key = trackedKey(entry);
   context.index.add(input.draft, key, "child");
   const tracked = await context.tracker.track(type, entry, { retain: false });
   if (tracked.error !== undefined) throw tracked.error;
-  if (tracked.facts === undefined || tracked.facts.owner !== input.name.owner) {
+  if (tracked.facts === undefined) return { key, entry, uid: "" };
+  const isOurs = tracked.facts.owner === input.name.owner;
+  if (!isOurs || isKept(entry, input.prune)) {
+    if (isOurs) await orphan(context, input, entry);
     context.index.discard(input.draft, key, "child");
-    return false;
+    return "left";
   }
-  if (isKept(entry, input.prune)) return orphan(context, input, entry);
-  if (tracked.facts.deleting) return true;
-  return remove(context, entry, tracked);
+  if (tracked.facts.deleting) return "present";
+  const { uid } = tracked;
+  return (await remove(context, entry, tracked)) ? "present" : { key, entry, uid };
 }
 
 /** The recorded version may be served no more, and the object still be there in another one. */
@@ -88,16 +112,16 @@ async function remove(context: RemovalContext, entry: ObjectRef, tracked: Tracke
 }
 
 /** Leaves the object behind as nobody's: without the marks of the release. Owners besides the release's stay. */
-async function orphan(context: RemovalContext, input: RemovalInput, entry: ObjectRef): Promise<boolean> {
+async function orphan(context: RemovalContext, input: RemovalInput, entry: ObjectRef): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const live = await context.client.get(entry, { metadataOnly: true });
     // Somebody deleted it, or took it, since it was looked at.
-    if (live === undefined || ownerKey(live) !== input.name.owner) return false;
+    if (live === undefined || ownerKey(live) !== input.name.owner) return;
     try {
       await context.tracker.write(trackedKey(entry), input.key, () =>
         context.client.patch(entry, { metadata: withoutMarks(live, input.uid) }, { type: "merge", fieldManager }),
       );
-      return false;
+      return;
     } catch (error) {
       if (attempt === mostAttempts || !isKubeError(error, "KUBE_CONFLICT")) throw error;
     }

@@ -45,7 +45,7 @@ export async function renderAndApply(run: Run, found: KubeObject, causes: Cause[
   await access.rights.require(await outputNeeds(access.client.discovery, rendered.stages));
   const renderedAt = new Date(context.now()).toISOString();
   const result = await applyRelease(
-    { ...access, metrics: context.metrics },
+    { ...access, metrics: context.metrics, now: context.now },
     {
       key,
       name,

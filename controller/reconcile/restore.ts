@@ -81,7 +81,7 @@ async function restore(
   await watchRecorded(access, draft, record);
   return {
     ...{ record, inputs: record.inputs, applied: new Map(), history: emptyHistory(), secretKeys: new Map() },
-    ...{ lastRun: now(), access, pace: freshPace(paceLimits), paced: undefined },
+    ...{ removed: new Map(), lastRun: now(), access, pace: freshPace(paceLimits), paced: undefined },
     ...{ problem: undefined, tried: "" },
   };
 }

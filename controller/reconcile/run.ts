@@ -60,6 +60,7 @@ export function nextLook({ spec, state, context }: Run): NextLook {
     drift === undefined ? {} : { requeueAfterMs: state.lastRun + drift - context.now() },
     ask === undefined ? {} : { requeueAfterMs: ask },
     store === undefined ? {} : { requeueAfterMs: store },
+    ...state.removed.values().map(({ until }) => ({ requeueAfterMs: until - context.now() })),
   );
 }
 

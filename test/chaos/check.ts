@@ -66,7 +66,10 @@ function instanceProblems(picture: Picture, { name, spec }: Instance): string[] 
     const got = child === undefined ? "nothing" : textOf(marksOn(child));
     if (got !== marks) problems.push(`${key} has ${got}, not ${marks}`);
   }
-  for (const key of children.keys()) if (!wanted.has(key)) problems.push(`${key} is left over`);
+  for (const [key, { metadata }] of children) {
+    const { creationTimestamp, resourceVersion } = metadata;
+    if (!wanted.has(key)) problems.push(`${key} of ${creationTimestamp}, now @${resourceVersion}, is left over`);
+  }
   return problems;
 }
 

@@ -12,7 +12,7 @@ const lostLeadership = 75;
  * The proxies hold writes back for up to 2.5 s; a write of a former leader is to be late by less than the third of the Lease
  * that is kept for what is on its way (docs/decisions/0010-leader-election.md).
  */
-const lease = { LEADER_ELECT: "true", LEASE_NAME: "atc-chaos", LEASE_NAMESPACE: "default", LEASE_DURATION: "9s" };
+const lease = { LEADER_ELECT: "true", LEASE_NAME: "atc-chaos", LEASE_NAMESPACE: "default", LEASE_DURATION: "12s" };
 const leaseRef: ObjectRef = {
   ...{ apiVersion: "coordination.k8s.io/v1", kind: "Lease" },
   ...{ namespace: lease.LEASE_NAMESPACE, name: lease.LEASE_NAME },

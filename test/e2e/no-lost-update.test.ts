@@ -120,6 +120,43 @@ describe("a change behind a broken network", () => {
     }
   });
 
+  /** An instance whose only child was made by a second request, and the first one, which may come any time. */
+  async function heldCreation(name: string) {
+    const proxy = await openProxy(direct);
+    onTestFinished(() => proxy.close());
+    await world.instance("Echo", name, { stages: [[]] });
+    await restart(proxy.kubeconfig);
+    const held = proxy.api.holdBack("PATCH", `/api/v1/namespaces/${world.namespace}/configmaps/${name}`);
+    await world.applyInstance("Echo", name, { stages: [[configMap(name, "1")]] });
+    await held.caught;
+    proxy.network.reset();
+    await world.ready(world.instanceRef("Echo", name));
+    return held;
+  }
+
+  const configMap = (name: string, value: string) => ({
+    ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data: { value } },
+  });
+
+  it("stands when the creation of a child comes late", async () => {
+    const held = await heldCreation("late");
+    await world.instance("Echo", "late", { stages: [[configMap("late", "2")]] });
+    expect(await held.deliver()).toBe(409);
+    expect((await world.get(world.configMap("late")))["data"]).toEqual({ value: "2" });
+  });
+
+  it("stands when the creation of a child comes after it was removed", async () => {
+    const held = await heldCreation("later");
+    await world.instance("Echo", "later", { stages: [[]] });
+    expect(await world.client.get(world.configMap("later"))).toBeUndefined();
+    expect(await held.deliver()).toBe(201);
+    await world.gone(world.configMap("later"));
+    // It is wanted again, and stays.
+    await world.instance("Echo", "later", { stages: [[configMap("later", "3")]] });
+    await atc.idle();
+    expect((await world.get(world.configMap("later")))["data"]).toEqual({ value: "3" });
+  });
+
   it("is rendered also when the connections never tell that they are dead", async () => {
     const proxy = await openProxy(direct);
     onTestFinished(() => proxy.close());
