@@ -2,7 +2,7 @@
 import { execFileSync, type SpawnSyncReturns } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { root } from "../paths.ts";
 
@@ -50,12 +50,11 @@ describe("the architecture rules", () => {
     }
     const only = "--only=style/noRestrictedImports";
     try {
-      const options = { cwd: folder, encoding: "utf8" as const, stdio: "pipe" as const };
-      execFileSync(
-        join(root, "node_modules/.bin/biome"),
-        ["lint", "--colors=off", "--max-diagnostics=100", only, "."],
-        options,
-      );
+      // Ours, whatever else is on PATH.
+      const env = { ...process.env, PATH: [join(root, "node_modules/.bin"), process.env["PATH"]].join(delimiter) };
+      const options = { cwd: folder, env, encoding: "utf8" as const, stdio: "pipe" as const };
+      const args = ["lint", "--colors=off", "--max-diagnostics=100", only, "."];
+      execFileSync("biome", args, options);
     } catch (error) {
       const { stdout, stderr } = error as SpawnSyncReturns<string>;
       report = `${stdout}${stderr}`;
