@@ -1,6 +1,7 @@
 /**
  * Watches children past the proxy, and holds every state it sees against the ones before: what children
- * say of the spec and the Secret that they were rendered from may never be older than what they said once.
+ * say of the spec and the Secret that they were rendered from may never be older than what they said once, unless they were
+ * made with it.
  */
 
 import type { KubeClient } from "../../controller/kube/client.ts";
@@ -27,9 +28,14 @@ function numbers({ spec, secret }: Partial<Marks>): { spec: number | undefined; 
   return { spec: number(spec), secret: number(plain) };
 }
 
+const marks = ["spec", "secret"] as const;
+
 interface Seen {
   spec: number;
   secret: number;
+  uid: string;
+  /** What the object of this uid said when it was made. */
+  born: ReturnType<typeof numbers>;
 }
 
 export class Observer {
@@ -84,12 +90,14 @@ export class Observer {
     const uid = metadata.uid ?? "";
     if (object.kind === "Deployment") this.#revisions.set(uid, Math.max(revision, this.#revisions.get(uid) ?? 0));
     const key = keyOf(object);
-    const before = this.#seen.get(key) ?? { spec: -1, secret: -1 };
     const now = numbers(marksOn(object));
-    for (const mark of ["spec", "secret"] as const) {
+    const before = this.#seen.get(key) ?? { spec: -1, secret: -1, uid, born: now };
+    if (before.uid !== uid) Object.assign(before, { uid, born: now });
+    for (const mark of marks) {
       const value = now[mark];
       if (value === undefined) continue;
-      if (value < before[mark]) {
+      // Kubernetes has no condition by which a creation that comes late, when the object was made and deleted, would fail.
+      if (value < before[mark] && value !== before.born[mark]) {
         const { name, resourceVersion } = metadata;
         this.violations.push(
           `${object.kind} ${name}@${resourceVersion}: ${mark} went from ${before[mark]} to ${value}`,
