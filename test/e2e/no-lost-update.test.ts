@@ -175,6 +175,10 @@ describe("a change behind a broken network", () => {
     await world.secret(name, "before");
     await world.instance("Backend", name);
     await restart(proxy.kubeconfig);
+    // What is listed is not yet watched; a watch that is refused tells of no change.
+    await eventually("all watches are open", async () => {
+      expect(proxy.api.watches.size).toBe(await atc.metric("atc_watches"));
+    });
     proxy.api.fail({ on: everything, count: Number.POSITIVE_INFINITY, act: { type: "answer", status } });
     await world.secret(name, "after");
     await eventually("a run fails", async () => expect(await rendered("failed")).toBeGreaterThan(0));
