@@ -19,7 +19,8 @@ import type { Access, Context, ReleaseState } from "./context.ts";
 import { reconcileErrors } from "./errors.ts";
 import { type AppliedChange, describe } from "./explain.ts";
 import type { ReleaseName, ReleaseSpec } from "./releaseSpec.ts";
-import { type Gone, removeLeaving } from "./removal.ts";
+import { removeLeaving } from "./removal.ts";
+import { watchRemoved } from "./removed.ts";
 import type { Rendered } from "./render.ts";
 
 /**
@@ -61,7 +62,7 @@ type Live = ReadonlyMap<string, Tracked<ObjectFacts>>;
 export async function applyRelease(context: ApplyContext, input: ApplyInput): Promise<ApplyResult> {
   const { rendered, state } = input;
   const desired = rendered.stages.map((objects, stage) => objects.map(object => desiredChild(object, stage)));
-  const inventory = union(state.record.inventory, desired.flat());
+  const inventory = union(state.record.inventory, desired.flat().map(entryOf));
   checkRecord({ ...state.record, lookups: rendered.lookups, inventory });
   const changes: AppliedChange[] = [];
   const seen = new Map(rendered.seen);
@@ -100,30 +101,15 @@ export async function applyRelease(context: ApplyContext, input: ApplyInput): Pr
 
   const keys = new Set(desired.flat().map(child => refKey(refOf(child.object))));
   const { key, name, uid, draft, spec } = input;
-  const removed = state.removed.values().map(({ entry }) => [refKey(entry), entry] as const);
-  const leaving = [...new Map([...removed, ...inventory.map(entry => [refKey(entry), entry] as const)]).values()];
-  const removal = { key, name, uid, draft, prune: spec.prune, inventory: leaving, keys };
+  const listed = union([...state.removed.values().map(({ entry }) => entry)], inventory);
+  const removal = { key, name, uid, draft, prune: spec.prune, inventory: listed, keys };
   const { pending, gone } = await removeLeaving(context, removal);
   const children = new Set(desired.flat().map(child => child.key));
   for (const key of state.applied.keys()) if (!children.has(key)) state.applied.delete(key);
   if (pending.length > 0) return result("waiting", `waiting for ${pending.map(describe).join(", ")} to be gone`);
-  keepRemoved(context, input, gone);
+  watchRemoved(state.removed, gone, { index: context.index, draft, now: context.now() });
   return result("complete", "");
 }
-
-function keepRemoved({ index, now }: ApplyContext, { draft, state: { removed } }: ApplyInput, gone: readonly Gone[]) {
-  const former = new Map(removed);
-  removed.clear();
-  for (const { key, entry, uid } of gone) {
-    const known = former.get(key);
-    const until = uid === "" && known !== undefined ? known.until : now() + watchRemovedMs;
-    if (until > now()) removed.set(key, { entry, uid: uid || (known?.uid ?? ""), until });
-    else index.discard(draft, key, "child");
-  }
-}
-
-/** Longer than a network keeps what a dead process, or one that gave up, has sent. */
-const watchRemovedMs = 60_000;
 
 /** What keeps the next stage waiting; undefined: nothing. */
 function gapOf(
@@ -165,10 +151,9 @@ function entryOf(child: DesiredChild): InventoryEntry {
   return { ...refOf(child.object), stage: child.stage };
 }
 
-function union(recorded: readonly InventoryEntry[], desired: readonly DesiredChild[]): InventoryEntry[] {
-  const byKey = new Map(recorded.map(entry => [refKey(entry), entry]));
-  for (const child of desired) byKey.set(refKey(refOf(child.object)), entryOf(child));
-  return [...byKey.values()];
+/** Of two entries for one object the later one counts. */
+function union(...lists: readonly (readonly InventoryEntry[])[]): InventoryEntry[] {
+  return [...new Map(lists.flat().map(entry => [refKey(entry), entry])).values()];
 }
 
 function names(children: readonly DesiredChild[]): string {

@@ -15,7 +15,7 @@ import type { Tracing } from "../observe/tracing.ts";
 import type { ObjectFacts } from "../release/facts.ts";
 import type { OwnerStatus } from "../release/ownerStatus.ts";
 import type { Applied } from "../release/plan.ts";
-import type { InventoryEntry, ReleaseRecord } from "../release/record.ts";
+import type { ReleaseRecord } from "../release/record.ts";
 import type { AccessBook } from "./accesses.ts";
 import type { ActiveAirway } from "./activeAirway.ts";
 import type { CauseBook } from "./causes.ts";
@@ -24,6 +24,7 @@ import type { Paced } from "./hold.ts";
 import type { Keyring } from "./keyring.ts";
 import type { OwnerStore } from "./ownerStore.ts";
 import type { Pace, PaceLimits } from "./pace.ts";
+import type { RemovedChild } from "./removed.ts";
 import type { Rights } from "./rights.ts";
 import type { SecretKeys } from "./secretKeys.ts";
 import type { Ready } from "./status.ts";
@@ -72,15 +73,6 @@ export interface ReleaseState {
   tried: string;
   /** Where its dependencies are held. */
   access: Access;
-}
-
-/** A creation whose sender gave up, or died, may reach the API server when the object is not wanted any more. */
-export interface RemovedChild {
-  readonly entry: InventoryEntry;
-  /** Of the object that was deleted; empty where there was none. */
-  readonly uid: string;
-  /** When it is watched no more, in milliseconds of `context.now()`. */
-  readonly until: number;
 }
 
 export interface Untold {

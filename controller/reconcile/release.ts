@@ -17,6 +17,7 @@ import { resumeRevision } from "./history.ts";
 import { calmDown, holdBack } from "./holdBack.ts";
 import { changedParts, currentInputs, ownerPart } from "./inputs.ts";
 import { isSame, type Owner } from "./owner.ts";
+import { forgetRemoved, isBack } from "./removed.ts";
 import { FlightExit } from "./render.ts";
 import { renderAndApply } from "./renderAndApply.ts";
 import { forgetRelease, moveRelease, restoreRelease } from "./restore.ts";
@@ -84,11 +85,11 @@ async function look(run: Run, object: KubeObject): Promise<NextLook> {
   const { context, owner, state, spec } = run;
   // What an earlier process rendered and could not keep has to be rendered again.
   if (!(await resumeRevision(context, { object, name: owner.name, state }))) forgetInputs(state);
-  forgetRemoved(run);
+  forgetRemoved(owner, state.removed, context.now());
   const inputs = currentInputs(owner, spec, state);
   // A run that is due was asked for, so it is neither held back nor counted.
   if (!isDue(run)) {
-    if (state.inputs !== "" && state.inputs === inputs && !isBack(run)) return rest(run, object);
+    if (state.inputs !== "" && state.inputs === inputs && !isBack(owner, state.removed)) return rest(run, object);
     const waitMs = holdBack(run, object, inputs);
     if (waitMs > 0) {
       countRender(context, owner, "held");
@@ -118,14 +119,6 @@ function forgetInputs(state: ReleaseState): void {
   state.record = { ...state.record, inputs: "" };
 }
 
-/** Whether an object that this release has removed is there again, made by a request that was late. */
-function isBack({ owner: { access, name }, state: { removed } }: Run): boolean {
-  return removed.entries().some(([key, { uid }]) => {
-    const tracked = access.tracker.get(key);
-    return tracked?.facts?.owner === name.owner && !tracked.facts.deleting && tracked.uid !== uid;
-  });
-}
-
 /** Nothing changed that matters. */
 async function rest(run: Run, object: KubeObject): Promise<NextLook> {
   const { context, owner, state } = run;
@@ -139,14 +132,6 @@ async function rest(run: Run, object: KubeObject): Promise<NextLook> {
   await tellReadiness(run, object);
   await keepRevisions(run, object);
   return soonest(nextLook(run), calm);
-}
-
-function forgetRemoved({ context, owner: { access, key }, state: { removed } }: Run): void {
-  for (const [object, { until }] of removed) {
-    if (until > context.now()) continue;
-    removed.delete(object);
-    for (const orphan of access.index.remove(key, object, "child")) access.tracker.untrack(orphan);
-  }
 }
 
 /** Nobody may take the children of a former state for those of the one that waits; what failed is not well by waiting. */
