@@ -76,8 +76,7 @@ export class Controller {
   /** Resolves when one leads, and none has anything to do. */
   async idle(): Promise<void> {
     await eventually("a replica leads, and none has anything to do", async () => {
-      const works = await Promise.all(this.#replicas.map(replica => replica.work()));
-      if (works.some(work => work > 0)) throw new Error(`${works.join(", ")} queued or running`);
+      await Promise.all(this.#replicas.map(replica => replica.requireIdle()));
       if ((await this.#leading()) === undefined) throw new Error("nobody leads");
     });
   }
@@ -163,9 +162,8 @@ class Replica {
     return this.#rendersBefore + this.#renders;
   }
 
-  async work(): Promise<number> {
-    const works = await Promise.all(["atc_queue_depth", "atc_workers_busy"].map(name => this.#atc.metric(name)));
-    return works.reduce((sum, own) => sum + own, 0);
+  requireIdle(): Promise<void> {
+    return this.#atc.requireIdle();
   }
 
   async leads(): Promise<boolean> {

@@ -73,10 +73,10 @@ export async function runRound(world: RoundWorld, plan: RoundPlan): Promise<Roun
 async function timely(trials: readonly Trial[], work: Promise<unknown>): Promise<void> {
   const over = new AbortController();
   const watch = async () => {
-    const patience = new Patience();
+    const limit = new ProgressLimit();
     for (;;) {
       await delay(lookEveryMs, undefined, { signal: over.signal });
-      patience.left(-trials.reduce((sum, { progress }) => sum + progress, 0), () => {
+      limit.left(-trials.reduce((sum, { progress }) => sum + progress, 0), () => {
         const waits = trials.map(({ waitsFor }) => waitsFor).filter(words => words !== "");
         return `not all was written: ${waits.slice(0, 5).join("; ") || "faults last"}`;
       });
@@ -90,12 +90,12 @@ async function timely(trials: readonly Trial[], work: Promise<unknown>): Promise
 /** Right, and still right when the controller has nothing left to do. */
 async function quiet({ controller, trial }: RoundWorld, trials: readonly Trial[]): Promise<void> {
   const look = async () => problemsOf(await takePicture(trial), trials);
-  const patience = new Patience();
+  const limit = new ProgressLimit();
   for (;;) {
     const problems = await look().catch(String);
     if (problems.length === 0) break;
-    if (typeof problems === "string") patience.left(Number.POSITIVE_INFINITY, () => problems);
-    else patience.left(problems.length, () => problems.slice(0, 20).join("\n"));
+    if (typeof problems === "string") limit.left(Number.POSITIVE_INFINITY, () => problems);
+    else limit.left(problems.length, () => problems.slice(0, 20).join("\n"));
     await delay(lookEveryMs);
   }
   await controller.idle();
@@ -104,7 +104,7 @@ async function quiet({ controller, trial }: RoundWorld, trials: readonly Trial[]
 }
 
 /** Ends when what is left to be done has not become less for too long. */
-class Patience {
+class ProgressLimit {
   #least = Number.POSITIVE_INFINITY;
   #since = Date.now();
 

@@ -74,12 +74,15 @@ export class Atc {
 
   /** Resolves when nothing is queued or running; what is yet to arrive as an event does not count. */
   idle(): Promise<void> {
-    return eventually("the controller is idle", async () => {
-      // Of one moment: what was running at one look may be queued at the next.
-      const { body } = await this.page("/metrics");
-      const [queued, running] = [sumOf(body, "atc_queue_depth"), sumOf(body, "atc_workers_busy")];
-      if (queued + running > 0) throw new Error(`${queued} queued, ${running} running`);
-    });
+    return eventually("the controller is idle", () => this.requireIdle());
+  }
+
+  /** @throws Error when something is queued or running */
+  async requireIdle(): Promise<void> {
+    // Of one moment: what was running at one look may be queued at the next.
+    const { body } = await this.page("/metrics");
+    const [queued, running] = [sumOf(body, "atc_queue_depth"), sumOf(body, "atc_workers_busy")];
+    if (queued + running > 0) throw new Error(`${queued} queued, ${running} running`);
   }
 
   /**
