@@ -79,7 +79,7 @@ async function run(config: Config): Promise<void> {
     ...{ client, reviewer, sandbox, log },
     onCall: ({ milliseconds, ...labels }) => metrics.admissionSeconds.observe(labels, milliseconds / 1000),
   });
-  metrics.readWebhooksFrom(() => webhooks?.readings());
+  if (webhooks !== undefined) metrics.readWebhooksFrom(webhooks);
   const shared = { client, sandbox, modules, events, metrics, log, keyring, ...(tracing && { tracing }) };
   const controller = createController({
     ...{ ...shared, ...(webhooks && { webhooks }) },

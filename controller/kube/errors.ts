@@ -146,6 +146,11 @@ export function isKubeError<Code extends KubeErrorCode>(
   return codes.length === 0 ? error.code in kubeErrors : codes.some(code => code === error.code);
 }
 
+/** Whether it is about the moment, and about no object: the API server is in trouble, or this replica may not write now. */
+export function isOfTheMoment(error: unknown): boolean {
+  return isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER");
+}
+
 /** The answer is none that an API server gives. `detail` must not quote it. */
 export function protocolError(request: { method: string; path: string }, detail: string): KubeError {
   const { method, path } = request;

@@ -59,7 +59,7 @@ describe("the page", () => {
     const name = "atc_certificate_expiry_timestamp_seconds";
     expect((await values(metrics.page())).has(name)).toBe(false);
     let certificateExpiry: number | undefined = 1_700_000_000_500;
-    metrics.readWebhooksFrom(() => ({ certificateExpiry, unregistered: 0 }));
+    metrics.readWebhooksFrom({ certificateExpiry: () => certificateExpiry, unregistered: () => 0 });
     expect((await values(metrics.page())).get(name)).toBe("1700000000.5");
     certificateExpiry = undefined;
     expect((await values(metrics.page())).has(name)).toBe(false);
@@ -69,7 +69,7 @@ describe("the page", () => {
     const metrics = createMetrics();
     const name = "atc_webhook_configurations_unregistered";
     expect((await values(metrics.page())).get(name)).toBe("0");
-    metrics.readWebhooksFrom(() => ({ certificateExpiry: undefined, unregistered: 2 }));
+    metrics.readWebhooksFrom({ certificateExpiry: () => undefined, unregistered: () => 2 });
     expect((await values(metrics.page())).get(name)).toBe("2");
   });
 

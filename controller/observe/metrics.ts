@@ -29,8 +29,9 @@ export interface Readings {
 
 export interface WebhookReadings {
   /** Milliseconds since the epoch; undefined: none is served yet. */
-  readonly certificateExpiry: number | undefined;
-  readonly unregistered: number;
+  certificateExpiry(): number | undefined;
+  /** Number of configurations that are not as they should be. */
+  unregistered(): number;
 }
 
 export interface Metrics {
@@ -56,8 +57,8 @@ export interface Metrics {
   readFrom(source: () => Readings): void;
   /** Names the source of `atc_leader`. */
   readLeaderFrom(source: () => boolean): void;
-  /** Names the source of the gauges of webhooks; undefined: there are none. */
-  readWebhooksFrom(source: () => WebhookReadings | undefined): void;
+  /** Names the source of the gauges of webhooks, where there are some. */
+  readWebhooksFrom(source: WebhookReadings): void;
   /** What there is to be counted, in the order of the page. */
   describe(): MetricDescription[];
   /** The page that Prometheus reads. */
@@ -78,7 +79,7 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   let source: (() => Readings) | undefined;
   let leads = () => false;
-  let webhooks: () => WebhookReadings | undefined = () => undefined;
+  let webhooks: WebhookReadings | undefined;
   new Gauge({
     name: "atc_leader",
     help: "1 while this replica may write, 0 while it stands by.",
@@ -93,7 +94,7 @@ export function createMetrics(): Metrics {
     help: "When the certificate of the webhooks ends, in seconds since the epoch; absent where none are served.",
     registers,
     collect() {
-      const at = webhooks()?.certificateExpiry;
+      const at = webhooks?.certificateExpiry();
       if (at === undefined) this.remove();
       else this.set(at / 1000);
     },
@@ -103,7 +104,7 @@ export function createMetrics(): Metrics {
     help: "Webhook configurations that the API server does not have as they should be; what they guard is not reviewed.",
     registers,
     collect() {
-      this.set(webhooks()?.unregistered ?? 0);
+      this.set(webhooks?.unregistered() ?? 0);
     },
   });
   return {

@@ -16,7 +16,7 @@ import { type AirwaySpec, parseAirway } from "../airway/spec.ts";
 import type { Draft } from "../dynamic/dependencyIndex.ts";
 import { trackedKey } from "../dynamic/tracker.ts";
 import { controllerName } from "../kube/controllerName.ts";
-import { isKubeError } from "../kube/errors.ts";
+import { isKubeError, isOfTheMoment } from "../kube/errors.ts";
 import type { KubeObject, ObjectRef, ResourceType } from "../kube/object.ts";
 import type { Reflector, ReflectorHandler } from "../kube/reflector.ts";
 import { digest, fieldManager, ownedFields } from "../release/fields.ts";
@@ -87,7 +87,7 @@ export async function reconcileAirway(context: AirwayContext, name: string): Pro
     const former = context.airways.get(name)?.serving?.flight;
     const message =
       former === undefined ? problem : `${problem}; instances are still rendered by flight sha256:${former.digest}`;
-    if (context.leads() && !isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER")) {
+    if (context.leads() && !isOfTheMoment(error)) {
       await tell(context, airway, { status: "False", reason: "Error", message }, record);
       warn(context, airway, message);
     }

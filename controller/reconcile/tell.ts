@@ -2,7 +2,7 @@
 
 import { CodedError } from "../../lib/errors.ts";
 import { trackedKey } from "../dynamic/tracker.ts";
-import { isKubeError } from "../kube/errors.ts";
+import { isKubeError, isOfTheMoment } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/object.ts";
 import { namesOf, type OwnerStatus, type StatusNames, statusUnder, withoutReady } from "../release/ownerStatus.ts";
 import { type ReleaseRecord, writeRecord } from "../release/record.ts";
@@ -73,7 +73,7 @@ export interface Failing {
 
 /** undefined: nothing to be told of an API server in trouble, whom a write would not reach. */
 export function problemOf(error: unknown, reason: Failing["reason"]): Ready | undefined {
-  if (isKubeError(error, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER")) return undefined;
+  if (isOfTheMoment(error)) return undefined;
   const message = error instanceof CodedError ? `${error.message} (${error.code})` : String(error);
   return { status: "False", reason, message };
 }

@@ -29,7 +29,7 @@ import { createSandbox, type Sandbox } from "../flight/sandbox.ts";
 import { pauseAfter } from "../kube/backoff.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { sleep, systemClock } from "../kube/clock.ts";
-import { isKubeError } from "../kube/errors.ts";
+import { isOfTheMoment } from "../kube/errors.ts";
 import type { ObjectRef, OwnerReference } from "../kube/object.ts";
 import type { Logger } from "../observe/log.ts";
 import type { WebhookReadings } from "../observe/metrics.ts";
@@ -80,7 +80,7 @@ interface GuardedAirway {
 /** No event tells when a kind is served whose objects a release lists. */
 const unservedKindMs = 30_000;
 
-export class WebhookService implements Webhooks {
+export class WebhookService implements Webhooks, WebhookReadings {
   readonly #options: WebhookOptions;
   readonly #installer: Installer;
   readonly #source: CertificateSource;
@@ -171,7 +171,7 @@ export class WebhookService implements Webhooks {
     await this.#installer.idle();
     const problem = this.#installer.problem(name);
     if (problem === undefined) return;
-    if (isKubeError(problem, "KUBE_UNAVAILABLE", "KUBE_THROTTLED", "KUBE_NOT_LEADER")) throw problem;
+    if (isOfTheMoment(problem)) throw problem;
     throw errors.AIRWAY_WEBHOOKS_REFUSED(
       { airway: name, problem: problem instanceof Error ? problem.message : String(problem) },
       problem,
@@ -201,12 +201,12 @@ export class WebhookService implements Webhooks {
     };
   }
 
-  readings(): WebhookReadings {
-    const certificate = this.#trusted?.certificate;
-    return {
-      certificateExpiry: certificate === undefined ? undefined : Date.parse(new X509Certificate(certificate).validTo),
-      unregistered: this.#installer.problems(),
-    };
+  certificateExpiry(): number | undefined {
+    return this.#trusted && Date.parse(new X509Certificate(this.#trusted.certificate).validTo);
+  }
+
+  unregistered(): number {
+    return this.#installer.problems();
   }
 
   /** By the last replica: nobody will answer any more. */
